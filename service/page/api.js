@@ -1,6 +1,10 @@
-// API: requests to this service, with the key of this tab, and its errors with their hints.
+// API: requests to this service, with the key of this tab, and its errors with their hints; busy or restarting, it is asked again.
 
 const KEY = "almanac.key";
+const PATIENCE_SECONDS = 60;
+const LONGEST_PAUSE_SECONDS = 8;
+const BUSY = [429, 503];
+const waiting = new Set();
 
 /** An error of the service: a stable code, what is wrong, where, and what to do. */
 export class Problem extends Error {
@@ -19,22 +23,69 @@ export function setKey(text) {
   else sessionStorage.removeItem(KEY);
 }
 
-/** Return the answer to a request as data; raises Problem. */
-export async function ask(path, { method = "GET", body, type, signal } = {}) {
+/**
+ * Return the answer to a request as data; raises Problem. With `again`, as for every GET, a busy service is asked again when it
+ * says so (Retry-After), and one that does not answer after 1, 2, 4 … seconds: for a minute, with a line that says this.
+ */
+export async function ask(path, options = {}) {
+  const { method = "GET", again = method === "GET", signal } = options;
+  const until = Date.now() + 1000 * PATIENCE_SECONDS;
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await send(path, options);
+    } catch (error) {
+      const seconds = again ? pause(error, tries) : null;
+      if (seconds === null || Date.now() + 1000 * seconds > until) {
+        if (error.status === 401 && path !== "page/session") document.dispatchEvent(new CustomEvent("locked"));
+        throw error;
+      }
+      await wait(`${error.status ? "The service is busy." : error.detail} It is asked again in ${Math.ceil(seconds)} s.`, seconds, signal);
+    }
+  }
+}
+
+async function send(path, { method = "GET", body, type, signal }) {
   const headers = { accept: "application/json" };
   if (type) headers["content-type"] = type;
   if (key()) headers["x-api-key"] = key();
   let response;
+  let text;
   try {
     response = await fetch(path, { method, headers, body, signal, credentials: "omit", cache: "no-store" });
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ code: "UNREACHABLE", detail: "The service does not answer.", hint: "Check that `almanac serve` runs, then try again." });
   }
-  const text = await response.text();
   const data = text ? parse(text) : null;
-  if (!response.ok) throw new Problem(data ?? { detail: `The service answered ${response.status}.` }, response.status);
-  return data;
+  if (response.ok) return data;
+  const problem = new Problem(data ?? { detail: `The service answered ${response.status}.` }, response.status);
+  problem.after = Number(response.headers.get("retry-after")) || null;
+  throw problem;
+}
+
+/** Return the seconds until a request is worth another try, null if it is not. */
+function pause(error, tries) {
+  if (BUSY.includes(error.status)) return error.after;
+  return error.code === "UNREACHABLE" ? Math.min(2 ** tries, LONGEST_PAUSE_SECONDS) : null;
+}
+
+/** Show why nothing happens for some seconds; raises what the signal is aborted with. */
+async function wait(text, seconds, signal) {
+  const box = document.getElementById("waiting");
+  const one = {};
+  waiting.add(one);
+  box.textContent = text;
+  box.hidden = false;
+  try {
+    await new Promise((resolve, reject) => {
+      setTimeout(resolve, 1000 * seconds);
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  } finally {
+    waiting.delete(one);
+    box.hidden = waiting.size === 0;
+  }
 }
 
 function parse(text) {

@@ -1,7 +1,7 @@
 // App: the views, the key, and light or dark.
 
 import { ask, key, setKey } from "./api.js";
-import { announce, el, failure, fill } from "./dom.js";
+import { announce, failure, fill, words } from "./dom.js";
 
 // The scopes of which one opens a view, and the module that draws it.
 const VIEWS = {
@@ -12,7 +12,9 @@ const VIEWS = {
 };
 
 const door = document.getElementById("door");
+const SIGN = /[^\x21-\x7e]/u;
 let session = null;
+let scopes = null;
 const drawn = new Map();
 
 function allowed(name) {
@@ -34,8 +36,7 @@ async function show() {
     else link.removeAttribute("aria-current");
   }
   if (!name) {
-    fill(door, el("h1", {}, "This key opens no view"), el("p", {}, `It has the scopes ${session.scopes.join(", ")}; the page needs forecast, read, observe or admin.`));
-    door.hidden = false;
+    lock(`This key opens no view: it has the scope ${session.scopes.join(", ")}; the page needs forecast, read, observe or admin.`);
     return;
   }
   document.title = `${name[0].toUpperCase()}${name.slice(1)} · Almanac`;
@@ -54,19 +55,30 @@ async function show() {
   }
 }
 
+/** Ask for a key; what the views show stays behind the question. */
+function lock(text) {
+  session = null;
+  setKey(null);
+  for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = true;
+  door.hidden = false;
+  document.querySelector("nav").hidden = true;
+  fill(document.getElementById("door-error"), words(text));
+  document.getElementById("key").value = "";
+  document.getElementById("key").focus();
+}
+
 async function open() {
+  let found;
   try {
-    session = await ask("page/session");
+    found = await ask("page/session");
   } catch (error) {
-    session = null;
-    for (const panel of document.querySelectorAll("[data-panel]")) panel.hidden = true;
-    door.hidden = false;
-    document.querySelector("nav").hidden = true;
-    if (error.status !== 401 || key()) document.getElementById("door-error").textContent = error.status === 401 ? "This key is unknown." : error.detail;
-    setKey(null);
-    document.getElementById("key")?.focus();
+    if (error.status === 401) lock(key() ? "This key is unknown or has expired." : "");
+    else fill(document.getElementById("forecast"), failure(error)).hidden = false;
     return;
   }
+  if (scopes !== String(found.scopes)) drawn.clear(); // another key sees other things
+  scopes = String(found.scopes);
+  session = found;
   door.hidden = true;
   document.querySelector("nav").hidden = false;
   document.getElementById("forget").hidden = !session.keys;
@@ -101,10 +113,15 @@ document.getElementById("forget").addEventListener("click", () => {
 });
 document.getElementById("door-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  setKey(document.getElementById("key").value.trim());
-  document.getElementById("door-error").textContent = "";
+  const typed = document.getElementById("key").value.trim();
+  const [wrong] = SIGN.exec(typed) ?? [];
+  fill(document.getElementById("door-error"), words(wrong ? `No key has the character '${wrong}'. Copy the key as \`almanac key add\` printed it.` : ""));
+  if (wrong) return;
+  setKey(typed);
   open();
 });
+document.addEventListener("locked", () => session && lock("The key has expired or was revoked. What you pasted is still here: enter another key."));
+for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault()); // beside the page's box, a file would replace the page
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawTheme);
 addEventListener("hashchange", show);
 drawTheme();

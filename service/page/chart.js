@@ -10,6 +10,18 @@ function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+// How uPlot writes dates on the axis: month names and 24 hours, which no country reads in another order.
+const [YEAR, MONTH, DAY, HOUR, MINUTE] = [31536000, 2419200, 86400, 3600, 60];
+const [ON_DAY, IN_YEAR] = ["\n{D} {MMM}", "\n{D} {MMM} {YYYY}"];
+const DATES = [
+  [YEAR, "{YYYY}", null, null, null, null, null, null, 1],
+  [MONTH, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [DAY, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [HOUR, "{HH}:{mm}", IN_YEAR, null, ON_DAY, null, null, null, 1],
+  [MINUTE, "{HH}:{mm}", IN_YEAR, null, ON_DAY, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", IN_YEAR, null, ON_DAY, null, null, null, 1],
+];
+
 /** Return the seconds of timestamps, which rise; null where they do not, as in an hour that clocks repeat. */
 export function seconds(stamps) {
   const found = new Array(stamps.length);
@@ -78,7 +90,7 @@ export class Chart {
       bands: built.bands,
       scales: { x: { time: dated } },
       axes: [
-        dated ? { ...axis, space: 70 } : { ...axis, size: 34, values: labels, incrs: [1, 2, 5, 10, 12, 20, 24, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000], space: 80 },
+        dated ? { ...axis, space: 70, values: DATES } : { ...axis, size: 34, values: labels, incrs: [1, 2, 5, 10, 12, 20, 24, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000], space: 80 },
         { ...axis, size: (_, values) => 18 + 7.2 * Math.max(3, ...(values ?? [""]).map((one) => (one ?? "").length)), values: (_, splits) => splits.map(number) },
       ],
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
@@ -167,7 +179,7 @@ export class Chart {
     pen.drawImage(from, 0, top);
     pen.fillStyle = style("--text");
     pen.font = `600 ${14 * ratio}px system-ui, sans-serif`;
-    pen.fillText(this.last.title, 14 * ratio, 20 * ratio);
+    pen.fillText(this.last.title, 14 * ratio, 20 * ratio, canvas.width - 28 * ratio);
     pen.font = `${12 * ratio}px system-ui, sans-serif`;
     let left = 14 * ratio;
     for (const line of this.last.lines) {

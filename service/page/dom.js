@@ -15,17 +15,31 @@ export function el(tag, options = {}, ...children) {
   return made;
 }
 
+const shown = new WeakMap();
+
+/** Replace the children of an element by what `make` returns for data, unless it shows these data: the focus stays where it is. */
+export function refill(parent, data, make) {
+  const text = JSON.stringify(data);
+  if (shown.get(parent) === text) return;
+  fill(parent, make(data));
+  shown.set(parent, text);
+}
+
 /** Replace the children of an element. */
 export function fill(parent, ...children) {
+  shown.delete(parent);
   parent.replaceChildren(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false));
   return parent;
 }
 
+const [SMALL, LARGE] = [1e-6, 1e15];
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrouping: true });
 
 /** Return a number as text with six digits, a dash for what is unknown. */
 export function number(value) {
-  return value === null || value === undefined || Number.isNaN(value) ? "–" : plain.format(value);
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  return size >= LARGE || (size < SMALL && size > 0) ? String(Number(value.toPrecision(6))) : plain.format(value);
 }
 
 /** Return a share such as 0.801 as `80 %`. */
@@ -47,10 +61,15 @@ export function moment(text) {
 
 const LONG_TEXT = 24;
 
+/** Return whether a cell has a number, or a dash in place of one. */
+function isFigure(content) {
+  return content === null || content === undefined || typeof content === "number" || content.tagName === "DATA" || /^(–|[\d.,]+( %)?)$/.test(content);
+}
+
 /** Return a cell; a number keeps its full value in a `data` element. */
-function cell(content) {
-  if (typeof content === "number") return el("td", { class: "number" }, datum(content, number(content)));
-  return el("td", { class: content?.length > LONG_TEXT ? "wide" : null }, content ?? "–");
+function cell(content, isNumber) {
+  const kind = isNumber ? "number" : content?.length > LONG_TEXT ? "wide" : null;
+  return el("td", { class: kind }, typeof content === "number" ? datum(content, number(content)) : content ?? "–");
 }
 
 /** Return text with the number that it stands for. */
@@ -60,11 +79,13 @@ export function datum(value, text) {
 
 /** Return a table in a box that scrolls sideways; its first column names the rows. */
 export function table(caption, head, rows) {
-  const body = rows.map((row) => el("tr", {}, row.map((one, at) => (at ? cell(one) : el("th", { scope: "row" }, one ?? "–")))));
+  const isNumber = (at) => rows.length > 0 && rows.every((row) => isFigure(row[at]));
+  const numeric = head.map((_, at) => at > 0 && isNumber(at));
+  const body = rows.map((row) => el("tr", {}, row.map((one, at) => (at ? cell(one, numeric[at]) : el("th", { scope: "row" }, one ?? "–")))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", {},
       el("caption", { class: "unseen" }, caption),
-      el("thead", {}, el("tr", {}, head.map((one) => el("th", { scope: "col" }, one)))),
+      el("thead", {}, el("tr", {}, head.map((one, at) => el("th", { scope: "col", class: numeric[at] ? "number" : null }, one)))),
       el("tbody", {}, body)));
 }
 
@@ -84,9 +105,9 @@ export function announce(text) {
   document.getElementById("announce").textContent = text;
 }
 
-/** Return a hint with what stands between backticks as code; a parameter of a URL is decoded. */
+/** Return a text of the service with what stands between backticks as code; a parameter of a URL is decoded. */
 export function words(text) {
-  return text.split("`").map((part, at) => (at % 2 ? el("code", {}, part.startsWith("?") ? decoded(part) : part) : part));
+  return text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? el("code", {}, part.startsWith("?") ? decoded(part) : part) : part));
 }
 
 /** Return percent-decoded text; what is not encoded stays. */
@@ -101,7 +122,8 @@ export function decoded(text) {
 /** Return an error of the service as a notice: what is wrong, and what to do. */
 export function failure(error) {
   return el("div", { class: "notice bad", role: "alert" },
-    el("strong", {}, error.detail || error.message || "The service did not answer."),
+    el("strong", {}, words(error.detail || error.message || "The service did not answer.")),
     error.hint ? el("p", {}, words(error.hint)) : null,
+    error.after ? el("p", {}, `The service asks to wait for ${error.after} s.`) : null,
     error.code ? el("code", {}, error.code) : null);
 }

@@ -51,14 +51,14 @@ export function describe(series) {
 export function notes(found) {
   if (!found?.length) return null;
   return el("ul", { class: "notes" }, found.map((one) =>
-    el("li", {}, el("span", {}, one.detail), one.hint ? el("span", { class: "muted" }, " ", words(one.hint)) : null)));
+    el("li", {}, el("span", {}, words(one.detail)), one.hint ? el("span", { class: "muted" }, " ", words(one.hint)) : null)));
 }
 
 /** Return the errors of series that cannot be forecast. */
 export function errors(found) {
   if (!found?.length) return null;
   return el("div", { class: "notice bad", role: "alert" }, found.slice(0, 5).map((one) =>
-    el("p", {}, el("strong", {}, one.id), " ", one.detail, one.hint ? el("span", { class: "hint" }, " ", words(one.hint)) : null)),
+    el("p", {}, found.length > 1 ? [el("bdi", {}, one.id), ": "] : null, el("strong", {}, words(one.detail)), one.hint ? el("span", { class: "hint" }, " ", words(one.hint)) : null)),
   found.length > 5 ? el("p", {}, `${found.length - 5} more series have errors.`) : null);
 }
 

@@ -1,9 +1,9 @@
 // Jobs: schedules and their next runs, jobs with their progress and decisions, and what a retraining would do.
 
 import { ask, at, post } from "./api.js";
-import { announce, el, facts, failure, fill, intro, moment, number, table } from "./dom.js";
+import { announce, el, facts, failure, fill, intro, moment, number, refill, table, words } from "./dom.js";
 
-const POLL_MS = 5000;
+const [POLL_MS, IDLE_MS] = [3000, 15000];
 const NEWEST = 30;
 const OUTCOMES = { PROMOTED: ["promoted", "good"], KEPT: ["champion kept", ""], NOT_NEEDED: ["not needed", ""] };
 const STATES = { FAILED: "bad", CANCELLED: "", QUEUED: "", RUNNING: "good", SUCCEEDED: "" };
@@ -15,72 +15,66 @@ class JobsView {
     this.answer = el("div", { "aria-live": "polite" });
     this.schedules = el("div");
     this.list = el("div", { class: "waiting" });
-    this.details = new Map();
-    const go = el("button", { type: "button", id: "dry-run", disabled: true, onclick: () => this.dryRun() }, "Dry run");
+    this.rows = new Map();
+    this.go = el("button", { type: "button", id: "dry-run", disabled: true, onclick: () => this.dryRun() }, "Dry run");
     fill(panel, intro("Jobs", "When models are retrained, what runs now, and what was decided and why."),
       el("div", { class: "card" }, el("h2", {}, "Would a model be retrained now?"),
-        el("div", { class: "row" }, el("label", { for: "dry-name" }, "Model"), this.names, go), this.answer),
+        el("div", { class: "row" }, el("label", { for: "dry-name" }, "Model"), this.names, this.go), this.answer),
       el("div", { class: "card" }, el("h2", {}, "Schedules"), this.schedules),
       el("div", { class: "card" }, el("h2", {}, "Jobs"), this.list));
-    setInterval(() => !panel.hidden && !document.hidden && this.isRunning && this.listJobs(), POLL_MS);
+    this.poll();
+  }
+
+  /** Ask for news every few seconds while something runs and a person may see it. */
+  poll() {
+    setTimeout(async () => {
+      if (!this.panel.hidden && !document.hidden) await this.news();
+      this.poll();
+    }, this.isRunning ? POLL_MS : IDLE_MS);
+  }
+
+  async news() {
+    try {
+      await Promise.all([this.listSchedules(), this.listJobs()]);
+    } catch (error) {
+      this.rows.clear();
+      fill(this.list, failure(error));
+    }
   }
 
   async refresh() {
     const [models, schedules] = await Promise.all([ask("models"), ask("schedules")]);
     const registered = models.models.filter((one) => one.source === "registry").map((one) => one.name);
     const names = [...new Set([...registered, ...schedules.schedules.map((one) => one.model).filter(Boolean)])];
-    fill(this.names, names.map((name) => el("option", { value: name }, name)));
-    document.getElementById("dry-run").disabled = !names.length;
-    if (!names.length) fill(this.answer, el("p", { class: "muted" }, "No model is registered yet: `almanac train` makes the first one."));
-    fill(this.schedules, this.scheduleTable(schedules.schedules));
-    await this.listJobs();
+    refill(this.names, names, () => names.map((name) => el("option", { value: name }, name)));
+    this.go.disabled = !names.length;
+    if (!names.length) fill(this.answer, el("p", { class: "muted" }, words("No model is registered yet: `almanac train` makes the first one.")));
+    await this.news();
   }
 
-  scheduleTable(found) {
-    const own = found.filter((one) => !one.builtin);
-    if (!own.length) return el("p", { class: "muted" }, "There is no schedule. ", el("code", {}, 'almanac schedule add NAME --cron "0 3 1 * *" --config FILE'), " makes one.");
-    return table("Schedules", ["Schedule", "Model", "Cron", "Next run", "Last run", "When"], own.map((one) => [one.name, one.model, el("code", {}, `${one.cron} ${one.timezone}`),
-      one.paused ? el("span", { class: "tag" }, "paused") : moment(one.next_at), moment(one.last_fired_at), one.if_needed ? "if there is a reason" : "always"]));
+  async listSchedules() {
+    const { schedules } = await ask("schedules");
+    refill(this.schedules, schedules.filter((one) => !one.builtin), scheduleTable);
   }
 
   async listJobs() {
-    try {
-      const { jobs } = await ask(`jobs?limit=${NEWEST}`);
-      this.isRunning = jobs.some((one) => one.state === "RUNNING" || one.state === "QUEUED");
-      if (!jobs.length) {
-        fill(this.list, el("p", { class: "muted" }, "There are no jobs. ", el("code", {}, "almanac retrain NAME"), " enqueues one, and ", el("code", {}, "almanac worker"), " runs it."));
-        return;
-      }
-      const open = new Set([...this.list.querySelectorAll("details[open]")].map((one) => one.dataset.id));
-      fill(this.list, jobs.map((one) => this.job(one, open)));
-    } catch (error) {
-      fill(this.list, failure(error));
-    }
-  }
-
-  job(job, open) {
-    const box = el("div", {}, this.details.get(job.id) ?? null);
-    const [word, kind] = OUTCOMES[job.outcome] ?? [job.state.toLowerCase(), STATES[job.state]];
-    const load = () => this.show(box, job.id);
-    const made = el("details", { class: "job", "data-id": job.id, ontoggle: () => made.open && load() },
-      el("summary", {}, el("span", { class: `tag ${kind}` }, word), ` ${job.name ?? "–"} `, el("span", { class: "muted" }, `${moment(job.created_at)}, ${job.schedule ? `schedule ${job.schedule}` : "by hand"}`)), box);
-    if (open.has(job.id) || job.state === "RUNNING") made.open = true;
-    return made;
-  }
-
-  async show(box, id) {
-    try {
-      const made = describe(await ask(at("jobs", id)));
-      this.details.set(id, made);
-      fill(box, made);
-    } catch (error) {
-      fill(box, failure(error));
-    }
+    const { jobs } = await ask(`jobs?limit=${NEWEST}`);
+    this.isRunning = jobs.some((one) => one.state === "RUNNING" || one.state === "QUEUED");
+    const rows = new Map(jobs.map((job) => [job.id, this.rows.get(job.id) ?? new JobRow()]));
+    jobs.forEach((job) => rows.get(job.id).show(job));
+    const isSame = this.rows.size > 0 && [...rows.keys()].join() === [...this.rows.keys()].join();
+    this.rows = rows;
+    if (isSame) return;
+    const focused = document.activeElement;
+    fill(this.list, jobs.length ? [...rows.values()].map((row) => row.element)
+      : el("p", { class: "muted" }, words("There are no jobs. `almanac retrain NAME` enqueues one, and `almanac worker` runs it.")));
+    if (this.list.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   async dryRun() {
+    fill(this.answer, el("p", { class: "muted" }, "The service weighs the reasons …"));
     try {
-      const found = await post("jobs?dry_run=true", { name: this.names.value });
+      const found = await post("jobs?dry_run=true", { name: this.names.value }, { again: true });
       const word = found.retrain ? "would be retrained" : "would not be retrained";
       fill(this.answer, el("p", {}, el("strong", {}, `${found.name}${found.version ? `, version ${found.version},` : ""} ${word} now.`)), reasons(found.reasons));
       announce(`${found.name} ${word}.`);
@@ -88,6 +82,43 @@ class JobsView {
       fill(this.answer, failure(error));
     }
   }
+}
+
+/** A job as a line that opens; what has not changed is not drawn again. */
+class JobRow {
+  constructor() {
+    this.summary = el("summary");
+    this.box = el("div");
+    this.element = el("details", { class: "job", ontoggle: () => this.element.open && this.load() }, this.summary, this.box);
+  }
+
+  show(job) {
+    const isNews = this.job?.state !== job.state;
+    this.job = job;
+    refill(this.summary, job, summary);
+    if (isNews && job.state === "RUNNING") this.element.open = true;
+    if (this.element.open && (isNews || job.state === "RUNNING")) this.load();
+  }
+
+  async load() {
+    try {
+      refill(this.box, await ask(at("jobs", this.job.id)), describe);
+    } catch (error) {
+      fill(this.box, failure(error));
+    }
+  }
+}
+
+function summary(job) {
+  const [word, kind] = OUTCOMES[job.outcome] ?? [job.state.toLowerCase(), STATES[job.state]];
+  return [el("span", { class: `tag ${kind}` }, word), el("bdi", {}, ` ${job.name ?? "–"} `),
+    el("span", { class: "muted" }, `${moment(job.created_at)}, ${job.schedule ? `schedule ${job.schedule}` : "by hand"}`)];
+}
+
+function scheduleTable(found) {
+  if (!found.length) return el("p", { class: "muted" }, words('There is no schedule. `almanac schedule add NAME --cron "0 3 1 * *" --config FILE` makes one.'));
+  return table("Schedules", ["Schedule", "Model", "Cron", "Next run", "Last run", "When"], found.map((one) => [one.name, one.model, el("code", {}, `${one.cron} ${one.timezone}`),
+    one.paused ? el("span", { class: "tag" }, "paused") : moment(one.next_at), moment(one.last_fired_at), one.if_needed ? "if there is a reason" : "always"]));
 }
 
 function reasons(found) {

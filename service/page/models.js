@@ -2,13 +2,14 @@
 
 import { ask, at } from "./api.js";
 import { Chart } from "./chart.js";
-import { el, facts, failure, fill, intro, measure, moment, number, percent, table } from "./dom.js";
+import { el, facts, failure, fill, intro, measure, moment, number, percent, table, words } from "./dom.js";
 import { frequencyName } from "./findings.js";
 import { moves } from "./moves.js";
 
 const REGISTRY = {
   absent: "Nothing is registered yet: `almanac train` makes the first model. The starter forecasts any series until then.",
   emptied: "The registry is empty now; the last known models stay in service.",
+  unwritable: "The models of the registry cannot be stored on this machine.",
   unreachable: "The registry does not answer; the last known models stay in service.",
 };
 const NAMES = { model: "this version", seasonal_naive: "seasonal naive" };
@@ -27,7 +28,7 @@ class ModelsView {
     const said = REGISTRY[state];
     fill(this.list,
       done ? el("div", { class: "notice" }, done) : null,
-      said ? el("div", { class: "notice" }, el("p", {}, said), detail && state !== "absent" ? el("p", { class: "muted" }, detail) : null) : null,
+      said ? el("div", { class: "notice" }, el("p", {}, words(said)), detail && state !== "absent" ? el("p", { class: "muted" }, detail) : null) : null,
       answer.models.map((one) => this.card(one, answer.default)));
   }
 
@@ -78,7 +79,7 @@ function describe(card, version) {
   const options = spec.options ?? {};
   const covariates = [...spec.past_covariates, ...spec.future_covariates];
   return [
-    registered?.error ? el("div", { class: "notice bad" }, registered.error) : null,
+    registered?.error ? el("div", { class: "notice bad" }, words(registered.error)) : null,
     verdict(spec),
     el("div", { class: "grid" },
       facts([

@@ -8,40 +8,64 @@ const JSON_TYPE = "application/json";
 const NUMBER = /^[-+]?(\d[\d.,'\u00a0\u202f ]*|[.,]\d+)(e[-+]?\d+)?\s*%?$/i;
 const WITH_UNIT = /^([-+]?)([^\d\s.,;+\-()"'[\]{}]{0,5})\s*([-+]?(?:\d|\.\d)[\d.,'\u00a0\u202f ]*?(?:e[-+]?\d+)?)\s*([^\d\s.,;+\-()"'[\]{}]{0,5})$/iu;
 const DATE = /\d[-/.:]\d|\d[-\s]?Q\d|Q\d[-/\s]\d|\p{L}{3,}\.?[-\s]\d{2,4}/iu;
+const HEAD_BYTES = 4096;
 const GAP = /^(|na|n\/a|nan|null|none|-|–)$/i;
 
-/** Return pasted text as {body, type}, or null for blank text; raises Problem. */
+/** Return pasted text as {body, type, added}, or null for blank text; `added` rows are above its first one. Raises Problem. */
 export function fromText(text) {
   const trimmed = text.trim();
   if (!trimmed) return null;
   if (/^[[{]/.test(trimmed)) return { body: wrap(trimmed), type: JSON_TYPE };
   const lines = text.replace(/\r\n?/g, "\n").replace(/^\n+|\n+$/g, "").split("\n");
   if (lines.length === 1) return oneLine(lines[0].trim());
-  return { body: oneColumn(lines) ?? cells(lines), type: CSV };
+  return { ...(oneColumn(lines) ?? cells(lines)), type: CSV };
 }
 
-/** Return JSON as the body of a request: a list of values, a list of series, one series, or a whole request. */
+/** Return JSON as the body of a request: a list of values, a list of series, one series, or a whole request; raises Problem. */
 function wrap(text) {
   let data;
   try {
-    data = JSON.parse(text.replace(/\bNaN\b/g, "null"));
-  } catch {
-    return text.startsWith("[") ? `{"series":[{"values":${text}}]}` : text; // the service says what is wrong
+    data = JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|\bNaN\b/g, (part) => (part === "NaN" ? "null" : part)), finite);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    return text; // the service says what is wrong, and where
   }
   return JSON.stringify(request(data));
 }
 
+/** Return a value of JSON; raises Problem for a number that only infinity could stand for. */
+function finite(name, value) {
+  if (typeof value !== "number" || Math.abs(value) !== Infinity) return value;
+  const which = /^\d+$/.test(name) ? `Value ${Number(name) + 1}` : `'${name}'`;
+  throw new Problem({ detail: `${which} is too large: the largest number is about 1.8e308.`, hint: "Send null for a gap." });
+}
+
 function request(data) {
-  if (!Array.isArray(data)) return "series" in data ? data : { series: [data] };
-  if (data.length && Array.isArray(data[0])) return { series: data.map((values) => ({ values })) };
-  return { series: data.length && typeof data[0] === "object" && data[0] !== null ? data : [{ values: data }] };
+  if (!Array.isArray(data)) return "series" in data ? { ...data, series: named(data.series) } : { series: named([data]) };
+  if (data.length && Array.isArray(data[0])) return { series: named(data.map((values) => ({ values }))) };
+  return { series: named(data.length && typeof data[0] === "object" && data[0] !== null ? data : [{ values: data }]) };
+}
+
+/** Return series with a name for each that has none. */
+function named(all) {
+  if (!Array.isArray(all)) return all;
+  const isNameless = (one) => one !== null && typeof one === "object" && !Array.isArray(one) && !("id" in one);
+  return all.map((one, at) => (isNameless(one) ? { id: all.length > 1 ? `series ${at + 1}` : "values", ...one } : one));
 }
 
 /** Numbers on one line, separated by anything that cannot be part of a number. */
 function oneLine(line) {
   const sign = ["\t", ";", ", ", ",", " "].find((one) => line.includes(one));
-  const values = numbers((sign ? line.split(sign) : [line]).map((part) => part.trim()).filter(Boolean));
+  const parts = (sign ? line.split(sign) : [line]).map((part) => part.trim()).filter(Boolean);
+  const values = numbers(parts);
+  if (!values && parts.length > 1 && isNumeric(parts[0])) throw unlike("Value", parts);
   return { body: values ? column("values", values) : line, type: CSV };
+}
+
+/** Return the problem of the first cell that is no number, or has another unit than the others. */
+function unlike(what, cells) {
+  const at = Math.max(0, cells.findIndex((cell) => !NUMBER.test(cell) && !GAP.test(cell)));
+  return new Problem({ detail: `${what} ${at + 1}: '${cells[at]}' is not a number like the others.`, hint: "Give all the same unit, or none, and a minus sign for a number below zero." });
 }
 
 /** Return cells without the unit that all of them share; null if they are not numbers and gaps. */
@@ -60,17 +84,16 @@ function isNumeric(cell) {
   return NUMBER.test(cell) || WITH_UNIT.test(cell.replace(/^\((.*)\)$/, "$1"));
 }
 
-/** Return lines of one value each as CSV, null if they are rows of cells; raises Problem for a first value that cannot be read. */
+/** Return lines of one value each as {body, added}, null if they are rows of cells; raises Problem for a first value that cannot be read. */
 function oneColumn(lines) {
   const trimmed = lines.map((line) => line.trim());
   if (/[\t;]/.test(trimmed[0])) return null;
   const isData = isNumeric(trimmed[0]) || GAP.test(trimmed[0]);
   const body = isData ? trimmed : trimmed.slice(1);
   const values = numbers(body);
-  if (values) return column(isData ? "values" : trimmed[0], values);
+  if (values) return { body: column(isData ? "values" : trimmed[0], values), added: Number(isData) };
   if (!isData || isDated(trimmed)) return null;
-  const at = Math.max(0, body.findIndex((cell) => !NUMBER.test(cell) && !GAP.test(cell)));
-  throw new Problem({ detail: `Row ${at + 1}: '${body[at]}' is not a number like the others.`, hint: "Give all rows the same unit, or none, and a minus sign for a number below zero." });
+  throw unlike("Row", body);
 }
 
 /** Return one column as CSV: quoted, so that a decimal comma separates no cells. */
@@ -78,15 +101,15 @@ function column(name, values) {
   return [name, ...values.map((value) => (GAP.test(value) ? "" : value))].map((cell) => quoted(cell, "")).join("\n");
 }
 
-/** Return rows of cells as CSV, without shared units; a first row of data gets a header. */
+/** Return rows of cells as {body, added}, without shared units; a first row of data gets a header. */
 function cells(lines) {
   const sign = ["\t", ";", ","].find((one) => lines[0].includes(one));
-  if (sign === undefined) return isDated(lines) ? cells(lines.map((line) => line.trim().replace(/\s+(?=\S+$)/, "\t"))) : lines.join("\n");
+  if (sign === undefined) return isDated(lines) ? cells(lines.map((line) => line.trim().replace(/\s+(?=\S+$)/, "\t"))) : { body: lines.join("\n") };
   const first = split(lines[0], sign);
   const last = first.at(-1);
   const isData = isNumeric(last) ? /\d/.test(first[0]) || first.some((cell) => DATE.test(cell)) : DATE.test(first[0]) && GAP.test(last);
   const body = withoutUnits(isData ? lines : lines.slice(1), sign);
-  return [isData ? names(first).join(sign) : lines[0], ...body].join("\n");
+  return { body: [isData ? names(first).join(sign) : lines[0], ...body].join("\n"), added: Number(isData) };
 }
 
 function names(first) {
@@ -118,6 +141,7 @@ function withoutUnits(lines, sign) {
 
 /** Return the cells of a line; a sign between quotes separates none. */
 function split(line, sign) {
+  if (!line.includes('"')) return line.split(sign).map((cell) => cell.trim());
   const found = [""];
   let isQuoted = false;
   for (const one of line) {
@@ -133,13 +157,31 @@ function quoted(cell, sign) {
   return cell.includes(sign) || cell.includes('"') ? `"${cell.replace(/"/g, '""')}"` : cell;
 }
 
-/** Return a file as {body, type}: Parquet by its first bytes, JSON by its first character, else CSV. */
+/** Return a file as {body, type}: Parquet by its first bytes, JSON by its first character, else CSV; raises Problem. */
 export async function fromFile(file) {
-  const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
-  if (String.fromCharCode(...head) === "PAR1") return { body: file, type: PARQUET };
+  const bytes = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  const head = String.fromCharCode(...bytes.slice(0, 4));
+  if (head === "PAR1") return { body: file, type: PARQUET };
+  refuseOthers(file.name, head, bytes);
   if (/\.json$/i.test(file.name) || file.type === JSON_TYPE) {
     const text = (await file.text()).trim();
     return { body: wrap(text), type: JSON_TYPE };
   }
   return { body: file, type: CSV };
+}
+
+/** Raise Problem for a file that is no table: a workbook, an archive, or other bytes than text. */
+function refuseOthers(name, head, bytes) {
+  const isWorkbook = head === "\xD0\xCF\x11\xE0" || /\.(xlsx?|xlsm|ods)$/i.test(name);
+  if (isWorkbook) throw new Problem({ detail: `${name} is a workbook of a spreadsheet, which is not read here.`, hint: "Copy its cells and paste them, or save the sheet as CSV." });
+  if (head.startsWith("PK\x03\x04") || head.startsWith("\x1F\x8B")) throw new Problem({ detail: `${name} is a packed file.`, hint: "Unpack it, and drop the CSV, Parquet or JSON file that is in it." });
+  const isWide = head.startsWith("\xFF\xFE") || head.startsWith("\xFE\xFF"); // UTF-16, which has zeros
+  if (!isWide && bytes.includes(0)) throw new Problem({ detail: `${name} is neither text nor Parquet.`, hint: "Drop a CSV, Parquet or JSON file." });
+}
+
+/** Return a text of the service about rows with the numbers that the pasted rows have; quoted text stays. */
+export function renumber(text, added) {
+  const shift = (number) => Number(number) - added;
+  return text?.replace(/(?<!\w)'[^']*'|\b([Rr]ows?|[Ll]ine) (\d+)(?:( and )(\d+))?/g, (whole, word, first, and, second) =>
+    (word ? `${word} ${shift(first)}${and ? and + shift(second) : ""}` : whole));
 }

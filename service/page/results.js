@@ -23,9 +23,14 @@ export function draft(series, cut) {
 /** Return what the card of a model says of its backtest, and its season. */
 export async function cardLine(model, frequency) {
   const name = `${at("models", model)}${query({ frequency: model === "starter" ? frequency : null })}`;
-  if (!cards.has(name)) cards.set(name, ask(name).catch(() => null));
-  const card = await cards.get(name);
-  if (!card) return { text: "Its card cannot be read.", season: 1 };
+  if (!cards.has(name)) cards.set(name, ask(name));
+  let card;
+  try {
+    card = await cards.get(name);
+  } catch {
+    cards.delete(name);
+    return { text: "Its card cannot be read.", season: 1 };
+  }
   const { backtest, season_length: season } = card.spec;
   const own = backtest?.model?.mase;
   if (own === undefined || own === null) return { text: model === "starter" ? "pretrained, so without a backtest on your data" : "no backtest", season };
@@ -123,11 +128,8 @@ export class Results {
 
   /** Show the error of each model: of the held-out points, and of its backtest. */
   measure(series, request, held) {
-    const cutoff = request.series[0].values.length;
-    const history = series.values.slice(0, cutoff);
-    const target = series.values.slice(cutoff);
-    const season = Math.max(1, series.season_length ?? this.shown.cards[0]?.season ?? 1);
-    const naive = held ? mase(target, seasonalNaive(history, target.length, season), history, season) : null;
+    const { history, target, season, naive: repeated } = this.holdOut(series, request.series[0].values.length);
+    const naive = held ? mase(target, repeated, history, season) : null;
     const rows = this.good.map(({ model, place, answer }) => {
       const own = held ? mase(target, answer.forecasts[0].median, history, season) : null;
       return [title(model, answer), ...(held ? [scored(own)] : []), this.shown.cards[place].text];
@@ -137,6 +139,14 @@ export class Results {
     if (held) rows.push(["seasonal naive", scored(naive), `repeats the last season of ${season} steps`]);
     const head = held ? ["Forecast", `MASE of the ${target.length} held-out points`, "Known before"] : ["Forecast", "Known before"];
     fill(this.scores, table(held ? "Errors of the held-out points" : "Models", head, rows));
+  }
+
+  /** Return the history, the held-out values, and what seasonal naive makes of them. */
+  holdOut(series, cutoff) {
+    const season = Math.max(1, series.season_length ?? this.shown.cards[0]?.season ?? 1);
+    const history = series.values.slice(0, cutoff);
+    const target = series.values.slice(cutoff);
+    return { history, target, season, naive: seasonalNaive(history, target.length, season) };
   }
 
   tabulate(series, request) {
@@ -163,15 +173,18 @@ export class Results {
 
   /** Save the forecasts of all series and models as a long CSV file. */
   async saveCsv() {
-    const { request, models } = this.whole();
+    const { request, models, found } = this.whole();
+    const { held } = this.shown;
     try {
-      const answers = await Promise.all(models.map((model) => post("forecast", { ...request, model })));
+      const answers = await Promise.all(models.map((model) => post("forecast", { ...request, model }, { again: true })));
       const levels = request.levels;
-      const lines = [["unique_id", "ds", "model", "median", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`])]];
+      const lines = [["unique_id", "ds", "model", "median", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), ...(held ? ["observed", "seasonal_naive"] : [])]];
+      const known = new Map(found.map((series, place) => [series.id, held && this.holdOut(series, request.series[place].values.length)]));
       answers.forEach((answer, place) => {
         for (const one of answer.forecasts) {
+          const { target, naive } = known.get(one.id) ?? {};
           one.median.forEach((median, step) => lines.push([one.id, one.timestamps?.[step] ?? step + 1, models[place], median,
-            ...levels.flatMap((level) => [one.intervals[level].lower[step], one.intervals[level].upper[step]])]));
+            ...levels.flatMap((level) => [one.intervals[level].lower[step], one.intervals[level].upper[step]]), ...(held ? [target[step], naive[step]] : [])]));
         }
       });
       save(new Blob([lines.map((line) => line.map(quoted).join(",")).join("\n"), "\n"], { type: "text/csv" }), "forecast.csv");
@@ -231,8 +244,8 @@ function warnings(good) {
 
 function quoted(value) {
   const text = String(value ?? "");
-  const safe = typeof value === "string" && /^[=+\-@\t]/.test(text) ? `'${text}` : text; // a spreadsheet would run it
-  return /[",\n']/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
+  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text; // a spreadsheet would run it
+  return /[",\n\r']/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
 }
 
 /** Return the line for a terminal that sends the same request; the key is not in it. */
