@@ -181,7 +181,6 @@ function refuseOthers(name, head, bytes) {
 
 /** Return a text of the service about rows with the numbers that the pasted rows have; quoted text stays. */
 export function renumber(text, added) {
-  const shift = (number) => Number(number) - added;
-  return text?.replace(/(?<!\w)'[^']*'|\b([Rr]ows?|[Ll]ine) (\d+)(?:( and )(\d+))?/g, (whole, word, first, and, second) =>
-    (word ? `${word} ${shift(first)}${and ? and + shift(second) : ""}` : whole));
+  const shift = (places) => places.replace(/\d+/g, (place) => place - added);
+  return text?.replace(/(?<!\w)'[^']*'|\b(?:rows?|line) \d+(?:(?:, | and )\d+\b(?! more))*/gi, (part) => (part.startsWith("'") ? part : shift(part)));
 }

@@ -1,102 +1,36 @@
 """The page at / in a real browser: what people do with it, what protects it, and what a screen reader finds."""
 
 import json
-import math
 import re
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from models.accuracy import mase
 from models.baselines import seasonal_naive
 from models.series import Series
-from service.api.key_file import make_key, write_keys
-from tests.service.home import Artifacts, ServiceHome
-from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 from tests.system.browser import Visit, chromium
+from tests.system.page_service import HOSTILE, MONTHS, VALUES, Served, forecast, paste, serving
 
 pytestmark = pytest.mark.system
 
 FIVE_MONTHS = [35, 40, 38, 29, 19]
-HOSTILE = "<script>alert(1)</script>"
-MONTHS = [f"{2010 + at // 12}-{at % 12 + 1:02d}" for at in range(72)]
-VALUES = [round(50 + 10 * math.sin(at / 12 * 2 * math.pi) + at % 5, 2) for at in range(72)]
 VIEWS = ("forecast", "accuracy", "models", "jobs")
 STABLE = 0.05
 """Shift of the layout up to which Google calls a page good is 0.1."""
 
-REGISTRY_IN_THE_INDEX = """
-from dataclasses import replace
-async def ask(self, question):
-    move, index = question["move"], self._cache.read()
-    model = index.models[move["name"]]
-    if move["reason"] == "Denied.":
-        return {"error": "RegistryError", "detail": "The registry refuses.", "hint": "Ask its owner."}
-    old, new = model.aliases["champion"], move["version"] if move["action"] == "promote" else model.aliases["previous"]
-    moved = replace(model, aliases={**model.aliases, "champion": new, "previous": old})
-    self._cache.write(replace(index, models={**index.models, move["name"]: moved}))
-    return {"name": move["name"], "champion": new, "previous": old, "changed": True}
-Supervisor.ask = ask
-"""
-"""Follows NO_REGISTRY: moves the champion where the registry process would have written it."""
-
 Open = Callable[..., Visit]
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A running service with keys: its address and a key for each set of scopes."""
-
-    server: ServerProcess
-    address: str
-    keys: dict[str, str]
-
-    def post(self, path: str, body: object) -> Any:  # noqa: ANN401 (any JSON)
-        """Send JSON with the key of an administrator; waits up to a minute for the database to open."""
-        for _ in range(60):
-            answer = self.server.client.post(path, json=body, headers={"x-api-key": self.keys["admin"]})
-            if answer.status_code != 503:
-                break
-            time.sleep(1)
-        assert answer.status_code < 400, answer.text
-        return answer.json()
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a service with two versions of a model, scored forecasts of series with hostile ids, and a schedule."""
-    folder = tmp_path_factory.mktemp("page")
-    home = ServiceHome(folder / "home", Artifacts(folder / "artifacts"))
-    home.publish("temperatures", "1")
-    home.publish("temperatures", "2", alias="challenger", shift=1.0)
-    made = {name: make_key(name, (name,), "2026-01-01") for name in ("admin", "forecast", "erase")}
-    write_keys(home.path / "keys.json", tuple(key for _, key in made.values()))
-    with ServerProcess(home.path, program=NO_REGISTRY + REGISTRY_IN_THE_INDEX + PROGRAM) as server:
-        server.ready()
-        found = Served(server, str(server.client.base_url), {name: secret for name, (secret, _) in made.items()})
-        _observe(found, 0, 60)
-        history = [{"id": one, "timestamps": MONTHS[:60], "values": VALUES[:60]} for one in (HOSTILE, "leeds")]
-        found.post("/forecast", {"series": history, "horizon": 6, "model": "temperatures"})
-        _observe(found, 60, 66)
-        config = {"data": "service", "horizon": 12, "frequency": "M"}
-        found.post("/schedules", {"name": "temperatures", "cron": "0 3 1 * *", "config": config})
-        found.post("/jobs", {"name": "temperatures", "config": config})
-        yield found
-
-
-def _observe(served: Served, first: int, last: int) -> None:
-    rows = [
-        {"id": one, "timestamp": MONTHS[at], "value": VALUES[at]}
-        for one in (HOSTILE, "leeds")
-        for at in range(first, last)
-    ]
-    served.post("/observations", {"observations": rows, "frequency": "M"})
+    """Return a running service."""
+    with serving(tmp_path_factory.mktemp("page")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -122,22 +56,6 @@ def visit(browser: Browser, served: Served) -> Iterator[Open]:
         assert one.errors == []
         assert {url for url in one.asked if not url.startswith((served.address, f"blob:{served.address}"))} == set()
         one.context.close()
-
-
-def paste(page: Page, text: str) -> None:
-    """Paste a text, and wait until the service has read it."""
-    page.fill("#paste", text)
-    expect(page.locator("#go")).to_be_enabled()
-
-
-def forecast(page: Page) -> dict[str, list[float]]:
-    """Press the button, and return the columns of the table of numbers."""
-    page.click("#go")
-    page.wait_for_selector(".results:not([hidden])")
-    head = page.locator("#numbers thead th").all_text_contents()
-    rows = page.locator("#numbers tbody tr")
-    cells = [[float(one.get_attribute("value") or "") for one in row.locator("data").all()] for row in rows.all()]
-    return {name: [row[place] for row in cells] for place, name in enumerate(head[1:])}
 
 
 def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: Served, visit: Open) -> None:

@@ -21,15 +21,16 @@ NAMED = 3
 def count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
     """Yield how many timestamps are missing and how many values are empty, where any are."""
     said = {
-        "GAP_INSERTED": ("timestamps are missing", "they are treated as gaps"),
-        "GAP_ZERO": ("timestamps are missing", "they are read as 0"),
-        "GAP_MASKED": ("values are empty", "they are treated as gaps"),
+        "GAP_INSERTED": ("timestamp is missing", "timestamps are missing", "treated as gaps"),
+        "GAP_ZERO": ("timestamp is missing", "timestamps are missing", "read as 0"),
+        "GAP_MASKED": ("value is empty", "values are empty", "treated as gaps"),
     }
-    for code, (what, use) in said.items():
+    for code, (one, many, use) in said.items():
         counts = [sum(repair.count for repair in one.repairs if repair.code == code) for one in series]
         if any(counts):
             touched = sum(count > 0 for count in counts)
-            yield Finding(code, f"{sum(counts)} {what}, in {touched} of {len(series)} series; {use}.")
+            what = one if sum(counts) == 1 else many
+            yield Finding(code, f"{sum(counts)} {what}, in {touched} of {len(series)} series: {use}.")
 
 
 def name_irregular(series: Sequence[Series], rows: Mapping[str, Rows]) -> Iterator[Finding]:
@@ -69,9 +70,10 @@ def name_implausible(series: Sequence[Series], rows: Mapping[str, Rows], *, mask
 def count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[Finding]:
     """Yield how many values of each covariate are unknown up to the last value, where any are."""
     for name in names.read:
-        counts = [int(np.isnan(one.past_covariates[name]).sum()) for one in series]
-        if any(counts):
-            yield Finding("COVARIATE_GAPS", f"{sum(counts)} values of {name!r} are unknown; they are masked.")
+        count = sum(int(np.isnan(one.past_covariates[name]).sum()) for one in series)
+        if count:
+            what = f"1 value of {name!r} is" if count == 1 else f"{count} values of {name!r} are"
+            yield Finding("COVARIATE_GAPS", f"{what} unknown and masked.")
 
 
 def find_late(

@@ -40,6 +40,8 @@ HEADERS: Mapping[str, str] = {
     "cache-control": "no-cache",
 }
 """`no-cache` lets the browser keep a file and ask whether it has changed: after an upgrade no file is an old one."""
+KEPT = "public, max-age=31536000, immutable"
+"""For a file whose address names its release: the second visit asks for the page alone."""
 
 
 @router.get("/")
@@ -48,7 +50,9 @@ async def index(request: Request) -> Response:
     asked = request.headers
     if asked.get("accept") == "*/*" and asked.get("user-agent", "").startswith(KSERVE_AGENT):
         return json_response({"status": "alive"}, headers={"vary": "accept, user-agent"})
-    return _file_response(request, INDEX)
+    path, release = FOLDER / INDEX, find_release()
+    content, _ = _read(path, path.stat().st_mtime_ns)
+    return _send(request, content.replace(b'="page/', f'="page/{release}/'.encode()), f'W/"{release}"', INDEX)
 
 
 @router.get("/page/session")
@@ -76,6 +80,15 @@ async def file(request: Request, name: str) -> Response:
     return _file_response(request, name)
 
 
+@router.get("/page/{release}/{name}")
+async def released_file(request: Request, release: str, name: str) -> Response:
+    """Return one of the page's files, or 404; of another release than this one it is not kept."""
+    response = _file_response(request, name)
+    if release == _release_at_start():
+        response.headers["cache-control"] = KEPT
+    return response
+
+
 @cache
 def warm(settings: Settings) -> None:
     """Load what reads files, a second of imports: the person who has opened the page will soon paste or drop something."""
@@ -88,11 +101,27 @@ def _file_response(request: Request, name: str) -> Response:
     found = read_page_file(name)
     if found is None:
         raise HTTPException(404)
-    content, tag = found
+    return _send(request, *found, name)
+
+
+def _send(request: Request, content: bytes, tag: str, name: str) -> Response:
     headers = {**HEADERS, "etag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=TYPES[Path(name).suffix])
+
+
+@cache
+def _release_at_start() -> str:
+    """Return the release when a file was first asked for: if somebody edits files, those after it are not kept."""
+    return find_release()
+
+
+def find_release() -> str:
+    """Return what identifies the files of the page together: it changes when one of them does."""
+    names = (*CHART_FILES, *sorted(path.name for path in FOLDER.iterdir()))
+    tags = [found[1] for found in map(read_page_file, names) if found is not None]
+    return hashlib.sha256("".join(tags).encode()).hexdigest()[:12]
 
 
 def read_page_file(name: str) -> tuple[bytes, str] | None:

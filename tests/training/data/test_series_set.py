@@ -36,7 +36,7 @@ def test_a_missing_month_is_a_gap_and_is_counted(tmp_path: Path) -> None:
     assert np.isnan(data.series[0].values[19:22]).all()
     said = {finding.code: finding.detail for finding in data.findings}
     assert said["GAP_INSERTED"].startswith("3 timestamps are missing, in 1 of 1")
-    assert said["GAP_MASKED"].startswith("1 values are empty")
+    assert said["GAP_MASKED"].startswith("1 value is empty")
 
 
 def test_rows_in_any_order_are_the_same_data(tmp_path: Path, data_file: Path) -> None:

@@ -17,16 +17,19 @@ MOST_BYTES = 500_000
 
 
 def loaded(client: TestClient) -> set[str]:
-    """Return the files of the page: those that it names, and those that its modules import."""
-    found = set(re.findall(r'(?:src|href)="page/([^"]+)"', client.get("/").text))
-    for path in page.FOLDER.glob("*.js"):
-        found |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', path.read_text()))
-    return found
+    """Return the addresses of the page's files: those that it names, and those that its modules import."""
+    named = re.findall(r'(?:src|href)="(page/[^"]+)"', client.get("/").text)
+    imported = [
+        f"{named[0].rpartition('/')[0]}/{name}"
+        for path in page.FOLDER.glob("*.js")
+        for name in re.findall(r'(?:from |import\()"\./([^"]+)"', path.read_text())
+    ]
+    return {*named, *imported}
 
 
 def test_the_page_and_all_its_files_are_small_and_come_from_this_service(shared_client: TestClient) -> None:
     """Compressed, with the charting library, under half a megabyte; no address of another host."""
-    answers = [shared_client.get("/"), *(shared_client.get(f"/page/{name}") for name in sorted(loaded(shared_client)))]
+    answers = [shared_client.get("/"), *(shared_client.get(f"/{name}") for name in sorted(loaded(shared_client)))]
 
     assert {answer.status_code for answer in answers} == {200}
     assert sum(int(answer.headers["content-length"]) for answer in answers) < MOST_BYTES
@@ -51,14 +54,16 @@ def test_scripts_and_styles_stand_in_files(shared_client: TestClient) -> None:
 
 
 def test_an_unchanged_file_is_not_sent_again(shared_client: TestClient) -> None:
-    """The browser asks with the ETag each time, so that an upgrade is seen at once."""
-    first = shared_client.get("/page/app.js")
+    """The browser asks for the page with its ETag each time, so that an upgrade is seen at once, and keeps the files of a release."""
+    first = shared_client.get("/")
 
-    again = shared_client.get("/page/app.js", headers={"if-none-match": first.headers["etag"]})
+    again = shared_client.get("/", headers={"if-none-match": first.headers["etag"]})
 
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
-    assert first.headers["cache-control"] == "no-cache"
+    kept = [shared_client.get(f"/page/{one}/app.js") for one in (page.find_release(), "older")]
+    assert [one.headers["cache-control"] for one in (first, *kept)] == ["no-cache", page.KEPT, "no-cache"]
+    assert kept[0].content == kept[1].content
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "none.js", "..%2Fapp.py", "%2e%2e/page/app.js", ".js"])
