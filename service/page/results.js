@@ -1,7 +1,7 @@
 // Results: a history with the forecasts of one or several models, their numbers, errors and downloads.
 
 import { ask, at, key, post, query } from "./api.js";
-import { COLOURS, legend } from "./chart.js";
+import { COLOURS, legend, seconds } from "./chart.js";
 import { announce, datum, el, failure, fill, measure, number, table } from "./dom.js";
 import { notes } from "./findings.js";
 import { mase, seasonalNaive } from "./measures.js";
@@ -31,10 +31,10 @@ export async function cardLine(model, frequency) {
     cards.delete(name);
     return { text: "Its card cannot be read.", season: 1 };
   }
-  const { backtest, season_length: season } = card.spec;
+  const { backtest, season_length: season, trained_to: until } = card.spec;
   const own = backtest?.model?.mase;
-  if (own === undefined || own === null) return { text: model === "starter" ? "pretrained, so without a backtest on your data" : "no backtest", season };
-  return { text: `backtest MASE ${measure(own)}, seasonal naive ${measure(backtest.seasonal_naive?.mase)}`, season };
+  if (own === undefined || own === null) return { text: model === "starter" ? "pretrained, so without a backtest on your data" : "no backtest", season, until };
+  return { text: `backtest MASE ${measure(own)}, seasonal naive ${measure(backtest.seasonal_naive?.mase)}`, season, until };
 }
 
 export class Results {
@@ -134,11 +134,18 @@ export class Results {
       const own = held ? mase(target, answer.forecasts[0].median, history, season) : null;
       return [title(model, answer), ...(held ? [scored(own)] : []), this.shown.cards[place].text];
     });
-    if (!held) fill(this.advice, "Hold the newest points out to see the error on your own data.");
-    else fill(this.advice);
+    fill(this.advice, held ? this.seen(series, request.series[0].values.length) : "Hold the newest points out to see the error on your own data.");
     if (held) rows.push(["seasonal naive", scored(naive), `repeats the last season of ${season} steps`]);
     const head = held ? ["Forecast", `MASE of the ${target.length} held-out points`, "Known before"] : ["Forecast", "Known before"];
     fill(this.scores, table(held ? "Errors of the held-out points" : "Models", head, rows));
+  }
+
+  /** Return a warning about the models that were trained on the held-out time, null if none was. */
+  seen(series, cutoff) {
+    const first = second(series.timestamps?.[cutoff]);
+    const names = this.good.filter(({ place }) => second(this.shown.cards[place].until) >= first).map(({ model, answer }) => title(model, answer));
+    if (!names.length) return null;
+    return `${names.join(" and ")} ${names.length > 1 ? "were" : "was"} trained on data of this time: if these points were among them, the error is too good.`;
   }
 
   /** Return the history, the held-out values, and what seasonal naive makes of them. */
@@ -212,6 +219,11 @@ export class Results {
 /** Return the name of an answer: the model, and the version that answered. */
 function title(model, answer) {
   return model.includes("/") || model === "starter" ? model : `${model}/${answer.model.version}`;
+}
+
+/** Return the second of a timestamp, NaN without one. */
+function second(stamp) {
+  return stamp ? seconds([stamp])?.[0] ?? NaN : NaN;
 }
 
 /** Return an error with three decimals. */
