@@ -115,11 +115,15 @@ class AccuracyView {
   }
 
   async compare() {
+    const wanted = this.series.value;
     this.scored = [];
-    if (this.series.value) {
-      const answer = await ask(`accuracy${query({ model: this.model.value, series: this.series.value, forecasts: MOST_FORECASTS })}`);
-      this.scored = answer.forecasts;
+    try {
+      if (wanted) this.scored = (await ask(`accuracy${query({ model: this.model.value, series: wanted, forecasts: MOST_FORECASTS })}`)).forecasts;
+    } catch (error) {
+      fill(this.cameLegend, failure(error));
+      return;
     }
+    if (wanted !== this.series.value) return;
     fill(this.which, this.scored.map((one, place) => el("option", { value: place }, `${one.timestamps[0]}, ${one.model}/${one.version}`)));
     this.draw();
   }

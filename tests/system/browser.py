@@ -56,10 +56,10 @@ class Visit:
         self.page.goto(address)
         self.page.wait_for_selector(ready)
 
-    def drop(self, name: str, text: str) -> None:
-        """Drop a file on the page."""
-        script = "([name, text]) => { const made = new DataTransfer(); made.items.add(new File([text], name)); return made; }"
-        files = self.page.evaluate_handle(script, [name, text])
+    def drop(self, name: str, text: str, *others: str) -> None:
+        """Drop a file on the page, and others with the same text."""
+        script = "([names, text]) => { const made = new DataTransfer(); for (const name of names) made.items.add(new File([text], name)); return made; }"
+        files = self.page.evaluate_handle(script, [[name, *others], text])
         self.page.dispatch_event("#paste", "drop", {"dataTransfer": files})
 
     def shift(self) -> float:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from service.api.key_file import make_key, write_keys
 from tests.service.home import Artifacts, ServiceHome
 from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
+from tests.system.browser import Visit
 
 HOSTILE = "<script>alert(1)</script>"
 MONTHS = [f"{2010 + at // 12}-{at % 12 + 1:02d}" for at in range(72)]
@@ -32,6 +33,10 @@ async def ask(self, question):
 Supervisor.ask = ask
 """
 """Follows NO_REGISTRY: moves the champion where the registry process would have written it."""
+
+
+Open = Callable[..., Visit]
+"""Opens the page with the key of a scope."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Route, expect
 
 from models.accuracy import mase
 from models.baselines import seasonal_naive
 from models.series import Series
-from tests.system.browser import Visit, chromium
-from tests.system.page_service import HOSTILE, MONTHS, VALUES, Served, forecast, paste, serving
+from tests.system.page_service import HOSTILE, MONTHS, VALUES, Open, Served, forecast, paste
 
 pytestmark = pytest.mark.system
 
@@ -22,40 +19,6 @@ FIVE_MONTHS = [35, 40, 38, 29, 19]
 VIEWS = ("forecast", "accuracy", "models", "jobs")
 STABLE = 0.05
 """Shift of the layout up to which Google calls a page good is 0.1."""
-
-Open = Callable[..., Visit]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a running service."""
-    with serving(tmp_path_factory.mktemp("page")) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return the browser of all tests here."""
-    expect.set_options(timeout=60_000)
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser, served: Served) -> Iterator[Open]:
-    """Return a function that opens the page; at the end no request has left the service, and no script has failed."""
-    opened: list[Visit] = []
-
-    def visit(*, key: str | None = "admin", hash: str = "", **options: Any) -> Visit:  # noqa: A002, ANN401
-        script = f"sessionStorage.setItem('almanac.key', '{served.keys[key]}')" if key else ""
-        opened.append(Visit(browser, f"{served.address}/{hash}", script, **options))
-        return opened[-1]
-
-    yield visit
-    for one in opened:
-        assert one.errors == []
-        assert {url for url in one.asked if not url.startswith((served.address, f"blob:{served.address}"))} == set()
-        one.context.close()
 
 
 def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: Served, visit: Open) -> None:
@@ -75,6 +38,12 @@ def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: S
     one.page.fill("#start", "2024-03")
     one.page.select_option("#frequency", "M")
     expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
+    for clear in (lambda: one.page.fill("#start", ""), lambda: one.page.select_option("#frequency", "")):
+        clear()
+        expect(one.page.locator("#understood")).to_contain_text("no dates")
+        one.page.fill("#start", "2024-03")
+        one.page.select_option("#frequency", "M")
+        expect(one.page.locator("#understood")).to_contain_text("monthly (M)")
     paste(one.page, str(FIVE_MONTHS[:4]))
     expect(one.page.locator("#understood")).to_contain_text("Points4")
     expect(one.page.locator("#understood")).to_contain_text("no dates")
@@ -113,7 +82,7 @@ def test_two_models_are_drawn_over_each_other(visit: Open) -> None:
 
 
 def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
-    """The errors are those of models/accuracy.py."""
+    """The errors are those of models/accuracy.py; the CSV has what was observed and the seasonal naive forecast."""
     one = visit()
     paste(one.page, "month,sales\n" + "\n".join(f"{at},{value}" for at, value in zip(MONTHS, VALUES, strict=True)))
     one.page.check("#held")
@@ -126,6 +95,10 @@ def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
     errors = [mase(np.array(VALUES[-horizon:]), np.array(values), history, 12) for values in (shown["median"], naive)]
     scores = one.page.locator(".results table").first.locator("data")
     assert [float(cell.get_attribute("value") or "") for cell in scores.all()] == pytest.approx(errors)
+    with one.page.expect_download() as download:
+        one.page.get_by_role("button", name="Download CSV").click()
+    saved = np.genfromtxt(download.value.path(), delimiter=",", skip_header=1)[:, -2:]
+    assert saved == pytest.approx(np.column_stack([VALUES[-horizon:], naive]))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +106,10 @@ def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
     [
         ("[35, 40, null, null", "not valid JSON", "Send"),
         ("[null, null]", "is missing", "Send"),
-        ("month,sales\n2024-01,35\n2024-02,warm\n2024-03,38", "'warm' is not a number", "Leave gaps empty"),
+        ("month,sales\n2024-01,35\n2024-02,warm\n2024-03,38", "Row 3: 'warm' is not a number", "Leave gaps empty"),
+        ("2024-01,35\n2024-02,warm\n2024-03,38", "Row 2: 'warm' is not a number", "Leave gaps empty"),
+        ("[35, 1e400, 29]", "Value 2 is too large", "null"),
+        ("35 40 x 19", "Value 3: 'x' is not a number", "null"),
         ("hello", "holds no rows", "Give a file with a header"),
     ],
 )
@@ -160,6 +136,45 @@ def test_units_and_blanks_lose_no_row_and_an_empty_box_forecasts_nothing(visit: 
     one.page.fill("#paste", "")
     expect(one.page.locator("#understood")).to_have_text(re.compile("^Frequency, gaps"))
     expect(one.page.locator("#go")).to_be_disabled()
+
+
+def test_a_file_that_is_no_table_is_refused_with_what_to_do(visit: Open) -> None:
+    """Instead of an error about its bytes."""
+    one = visit()
+    bad = one.page.locator("#understood .bad")
+    for names, text, said in (
+        (("a.xlsx",), "PK\x03\x04", "Copy its cells and paste them"),
+        (("a.zip",), "PK\x03\x04", "Unpack it"),
+        (("a.csv",), "\0\1\2", "neither text nor Parquet"),
+        (("a.csv", "b.csv"), "ds,y", "2 files were dropped: a.csv, b.csv"),
+    ):
+        one.drop(names[0], text, *names[1:])
+        expect(bad).to_contain_text(said)
+
+
+def test_a_busy_service_is_asked_again_and_an_expired_key_for_another(served: Served, visit: Open) -> None:
+    """The page says so, waits as long as the service asks, and keeps what was pasted."""
+    one = visit()
+    refused = iter([(429, "1"), (503, "1"), (401, "")])
+
+    def refuse(route: Route) -> None:
+        status, after = next(refused, (0, ""))
+        route.fulfill(status=status, headers={"retry-after": after}, body="{}") if status else route.continue_()
+
+    one.page.route("**/forecast", refuse)
+    paste(one.page, str(FIVE_MONTHS))
+    one.page.click("#go")
+    expect(one.page.locator("#waiting")).to_contain_text("busy")
+
+    expect(one.page.locator("#door-error")).to_contain_text("expired")
+    one.page.fill("#key", f"{served.keys['admin']}ä")
+    one.page.get_by_role("button", name="Open").click()
+    expect(one.page.locator("#door-error")).to_contain_text("No key has the character 'ä'")
+    one.page.fill("#key", served.keys["admin"])
+    one.page.get_by_role("button", name="Open").click()
+
+    expect(one.page.locator("#paste")).to_have_value(str(FIVE_MONTHS))
+    assert len(forecast(one.page)["median"]) > 0
 
 
 def test_the_parameter_of_a_hint_is_applied_by_a_button(visit: Open) -> None:
