@@ -12,7 +12,7 @@ from models.safeguards.warnings import warn
 from models.series import Series
 from service.forecasting.request import ForecastQuery
 from service.forecasting.response import describe_repair, describe_warning
-from service.json_input import fault_of
+from service.json_input import SeriesFault, fault_of
 from service.selector import SelectedModel
 
 
@@ -24,17 +24,22 @@ def validate(query: ForecastQuery, selected: SelectedModel | None, *, values: bo
         selected: The model that the request names, which may refuse a series; None if it names none.
         values: Whether each entry has the timestamps and values of its grid, gaps as NaN, which JSON has as null.
     """
-    faults = {int(fault.finding.pointer.split("/")[2]): fault for fault in query.faults}
+    faults = [*query.faults]
     entries = []
     for index, series in query.series:
         try:
             found = _notes(series, selected, query.horizon)
         except AlmanacError as error:
-            faults[index] = fault_of(index, series.id, error)
+            faults.append(fault_of(index, series.id, error))
         else:
             entries.append(_entry(index, series, found, values=values))
     identity = None if selected is None else selected.identity()
-    return {"model": identity, "series": entries, "errors": [faults[index].to_dict() for index in sorted(faults)]}
+    return {"model": identity, "series": entries, "errors": [fault.to_dict() for fault in sorted(faults, key=_place)]}
+
+
+def _place(fault: SeriesFault) -> int:
+    """Return the place of the series, or the row, that a fault points to."""
+    return int(fault.finding.pointer.split("/")[2])
 
 
 def _notes(series: Series, selected: SelectedModel | None, horizon: int) -> list[Finding]:

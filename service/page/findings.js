@@ -6,9 +6,9 @@ const NAMES = { Y: "yearly", Q: "quarterly", M: "monthly", W: "weekly", D: "dail
 const UNITS = { Y: "year", Q: "quarter", M: "month", W: "week", D: "day", B: "business day", h: "hour", bh: "business hour", min: "minute", s: "second" };
 const SEASONS = { 7: "a week", 5: "a week", 12: "a year", 4: "a year", 52: "a year", 24: "a day", 48: "a day", 96: "a day", 288: "a day" };
 const REPAIRS = {
-  GAP_MASKED: (count) => `${plural(count, "empty value")} stay gaps`,
-  GAP_INSERTED: (count) => `${plural(count, "missing date")} added as gaps`,
-  GAP_ZERO: (count) => `${plural(count, "missing date")} count as zero`,
+  GAP_MASKED: (count) => (count === 1 ? "1 empty value stays a gap" : `${number(count)} empty values stay gaps`),
+  GAP_INSERTED: (count) => (count === 1 ? "1 missing date added as a gap" : `${number(count)} missing dates added as gaps`),
+  GAP_ZERO: (count) => `${plural(count, "missing date")} read as zero`,
   TIMESTAMPS_SNAPPED: (count) => `${plural(count, "date")} moved to the nearest step`,
   ROWS_REPEATED: (count) => `${plural(count, "repeated row")} left out`,
 };
@@ -54,11 +54,11 @@ export function notes(found) {
     el("li", {}, el("span", {}, words(one.detail)), one.hint ? el("span", { class: "muted" }, " ", words(one.hint)) : null)));
 }
 
-/** Return the errors of series that cannot be forecast. */
-export function errors(found) {
+/** Return the errors of series that cannot be forecast, with their ids if there are several series. */
+export function errors(found, areSeveral) {
   if (!found?.length) return null;
   return el("div", { class: "notice bad", role: "alert" }, found.slice(0, 5).map((one) =>
-    el("p", {}, found.length > 1 ? [el("bdi", {}, one.id), ": "] : null, el("strong", {}, words(one.detail)), one.hint ? el("span", { class: "hint" }, " ", words(one.hint)) : null)),
+    el("p", {}, areSeveral && one.id ? [el("bdi", {}, one.id), ": "] : null, el("strong", {}, words(one.detail)), one.hint ? el("span", { class: "hint" }, " ", words(one.hint)) : null)),
   found.length > 5 ? el("p", {}, `${found.length - 5} more series have errors.`) : null);
 }
 

@@ -132,7 +132,7 @@ class ForecastView {
     this.found = [];
     this.go.disabled = true;
     const found = (error ? error.errors : answer.errors) ?? [];
-    fill(this.understood, error ? failure(error) : null, errors(found), this.offers([error, ...found.slice(0, 5)]));
+    fill(this.understood, error ? failure(error) : null, errors(found, found.length > 1), this.offers([error, ...found.slice(0, 5)]));
     this.results.clear();
     this.chart.clear("There is no series to show.");
   }
@@ -141,7 +141,7 @@ class ForecastView {
     this.place = place;
     const series = this.found[place];
     this.which.value = String(place);
-    fill(this.understood, describe(series), notes(this.problems.findings), errors(this.problems.errors), this.offers([...(this.problems.errors ?? []).slice(0, 5), ...(this.problems.findings ?? [])]));
+    fill(this.understood, describe(series), notes(this.problems.findings), errors(this.problems.errors, true), this.offers([...(this.problems.errors ?? []).slice(0, 5), ...(this.problems.findings ?? [])]));
     if (series.frequency === null) this.intake.undate(this.found);
     this.go.disabled = false;
     this.picker.suit(series.frequency);

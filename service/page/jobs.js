@@ -16,10 +16,9 @@ class JobsView {
     this.schedules = el("div");
     this.list = el("div", { class: "waiting" });
     this.rows = new Map();
-    this.go = el("button", { type: "button", id: "dry-run", disabled: true, onclick: () => this.dryRun() }, "Dry run");
+    this.ask = el("div", { class: "row", hidden: true }, el("label", { for: "dry-name" }, "Model"), this.names, el("button", { type: "button", id: "dry-run", onclick: () => this.dryRun() }, "Dry run"));
     fill(panel, intro("Jobs", "When models are retrained, what runs now, and what was decided and why."),
-      el("div", { class: "card" }, el("h2", {}, "Would a model be retrained now?"),
-        el("div", { class: "row" }, el("label", { for: "dry-name" }, "Model"), this.names, this.go), this.answer),
+      el("div", { class: "card" }, el("h2", {}, "Would a model be retrained now?"), this.ask, this.answer),
       el("div", { class: "card" }, el("h2", {}, "Schedules"), this.schedules),
       el("div", { class: "card" }, el("h2", {}, "Jobs"), this.list));
     this.poll();
@@ -47,8 +46,8 @@ class JobsView {
     const registered = models.models.filter((one) => one.source === "registry").map((one) => one.name);
     const names = [...new Set([...registered, ...schedules.schedules.map((one) => one.model).filter(Boolean)])];
     refill(this.names, names, () => names.map((name) => el("option", { value: name }, name)));
-    this.go.disabled = !names.length;
-    if (!names.length) fill(this.answer, el("p", { class: "muted" }, words("No model is registered yet: `almanac train` makes the first one.")));
+    this.ask.hidden = !names.length;
+    if (names.length === 0) fill(this.answer, el("p", { class: "muted" }, words("No model is registered yet: `almanac train` makes the first one.")));
     await this.news();
   }
 

@@ -157,3 +157,11 @@ def test_a_wrong_row_is_the_error_of_its_series(shared_client: TestClient) -> No
             "hint": "Leave gaps empty, write decimals with a point.",
         }
     ]
+
+
+def test_a_row_and_a_series_with_errors_are_both_named(shared_client: TestClient) -> None:
+    """Even if the row has the number that the series has."""
+    answer = post(shared_client, "date,a,b\n2024-01,35,3\n2024-02,36\n2024-03,38,4\n").json()
+
+    assert [one["code"] for one in answer["errors"]] == ["FREQUENCY_NOT_INFERRED"] * 2 + ["FIELD_INVALID"]
+    assert "The row has 2 cells" in answer["errors"][-1]["detail"]
