@@ -163,5 +163,5 @@ def test_a_row_and_a_series_with_errors_are_both_named(shared_client: TestClient
     """Even if the row has the number that the series has."""
     answer = post(shared_client, "date,a,b\n2024-01,35,3\n2024-02,36\n2024-03,38,4\n").json()
 
-    assert [one["code"] for one in answer["errors"]] == ["FREQUENCY_NOT_INFERRED"] * 2 + ["FIELD_INVALID"]
-    assert "The row has 2 cells" in answer["errors"][-1]["detail"]
+    assert [one["code"] for one in answer["errors"]] == ["FIELD_INVALID", *["FREQUENCY_NOT_INFERRED"] * 2]
+    assert "The row has 2 cells" in answer["errors"][0]["detail"]
