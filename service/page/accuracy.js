@@ -76,8 +76,8 @@ class AccuracyView {
         errors.map((one) => [`${one.model}/${one.version}`, measure(one.mase), measure(one.backtest_mase), measure(one.ratio), measure(one.naive_ratio)])));
     }
     if (inputs.length) {
-      parts.push(table("Inputs against the training data", ["Version", "Feature", "Stability index", "", "Inputs"],
-        inputs.map((one) => [`${one.model}/${one.version}`, FEATURES[one.feature] ?? one.feature, measure(one.index), one.index > BIG_CHANGE ? el("span", { class: "tag bad" }, "great change") : "", one.inputs])));
+      parts.push(table("Inputs against the training data", ["Version", "Feature", "Stability index", "Change", "Inputs"],
+        inputs.map((one) => [`${one.model}/${one.version}`, FEATURES[one.feature] ?? one.feature, measure(one.index), one.index > BIG_CHANGE ? el("span", { class: "tag bad" }, "great") : "small", one.inputs])));
     }
     return parts;
   }

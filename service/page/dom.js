@@ -52,11 +52,13 @@ export function measure(value) {
   return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(3);
 }
 
-/** Return a moment as the reader's own date and time. */
-export function moment(text) {
+const MOMENT = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+
+/** Return a moment as the reader's own date and time, and the time zone if asked for. */
+export function moment(text, timeZoneName) {
   if (!text) return "–";
   const at = new Date(text);
-  return Number.isNaN(at.getTime()) ? text : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(at.getTime()) ? text : at.toLocaleString([], { ...MOMENT, timeZoneName });
 }
 
 const LONG_TEXT = 24;

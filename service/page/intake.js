@@ -5,6 +5,7 @@ import { el, fill } from "./dom.js";
 import { fromFile, fromText } from "./paste.js";
 
 const WAIT_MS = 350;
+const LONG_TEXT = 500000;
 const STORED_POINTS = 100000;
 const JSON_TYPE = "application/json";
 const EXAMPLE = "month\tsales\n" + [112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158, 133, 114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242, 209, 191, 172, 194]
@@ -17,7 +18,7 @@ export class Intake {
     this.view = view;
     this.session = session;
     this.timer = 0;
-    this.text = el("textarea", { id: "paste", rows: 7, spellcheck: "false", placeholder: "[35, 40, 38, 29, 19]\n\nor rows from a spreadsheet:\n2024-01\t35\n2024-02\t40", oninput: () => this.edit() });
+    this.text = el("textarea", { id: "paste", rows: 7, spellcheck: "false", placeholder: "[35, 40, 38, 29, 19]\n\nor rows from a spreadsheet:\n2024-01\t35\n2024-02\t40", oninput: () => this.edit(), onpaste: (event) => this.paste(event) });
     this.file = el("input", { type: "file", id: "file", class: "unseen", tabindex: -1, accept: ".csv,.tsv,.txt,.json,.parquet,.pq", onchange: () => this.drop([...this.file.files]) });
     this.stored = el("select", { id: "stored", onchange: () => (this.stored.value ? this.pick(this.stored.value) : view.read(null)) }, el("option", { value: "" }, "none"));
     this.storedRow = el("div", { class: "row", hidden: true }, el("label", { for: "stored" }, "Stored series"), this.stored);
@@ -75,12 +76,22 @@ export class Intake {
     this.write(EXAMPLE);
   }
 
-  readText() {
+  /** Keep a long text out of the box, which would take many seconds to show it. */
+  paste(event) {
+    const text = event.clipboardData.getData("text/plain");
+    if (text.length < LONG_TEXT) return;
+    event.preventDefault();
+    this.text.value = this.stored.value = "";
+    this.text.placeholder = `Pasted: ${megabytes(text.length)}, not shown.`;
+    this.view.reset();
+    this.soon(() => this.readText(text));
+  }
+
+  readText(text = this.text.value) {
     clearTimeout(this.timer);
     try {
-      const input = fromText(this.text.value);
-      if (input) this.limit("The text", new Blob([input.body]).size);
-      this.view.read(input);
+      this.limit("The text", text.length);
+      this.view.read(fromText(text));
     } catch (error) {
       this.refuse(error);
     }

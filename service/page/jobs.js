@@ -117,11 +117,11 @@ function summary(job) {
 function scheduleTable(found) {
   if (!found.length) return el("p", { class: "muted" }, words('There is no schedule. `almanac schedule add NAME --cron "0 3 1 * *" --config FILE` makes one.'));
   return table("Schedules", ["Schedule", "Model", "Cron", "Next run", "Last run", "When"], found.map((one) => [one.name, one.model, el("code", {}, `${one.cron} ${one.timezone}`),
-    one.paused ? el("span", { class: "tag" }, "paused") : moment(one.next_at), moment(one.last_fired_at), one.if_needed ? "if there is a reason" : "always"]));
+    one.paused ? el("span", { class: "tag" }, "paused") : moment(one.next_at, "short"), moment(one.last_fired_at, "short"), one.if_needed ? "if there is a reason" : "always"]));
 }
 
 function reasons(found) {
-  return table("Reasons to retrain", ["Reason", "", "Value", "Threshold", "Why"], found.map((one) => [one.code.toLowerCase().replaceAll("_", " "),
+  return table("Reasons to retrain", ["Reason", "State", "Value", "Threshold", "Why"], found.map((one) => [one.code.toLowerCase().replaceAll("_", " "),
     el("span", { class: `tag ${one.holds ? "bad" : ""}` }, one.known ? (one.holds ? "met" : "not met") : "unknown"), number(one.value), number(one.threshold), one.sentence]));
 }
 
