@@ -1,5 +1,6 @@
 """Champion figures: what is known about a champion, and what each figure is based on."""
 
+import re
 from dataclasses import dataclass
 
 from models.retraining.live_figures import LiveFigures
@@ -72,9 +73,8 @@ def count_new_observations(count: int | None, spec: ModelSpec, why: str = "") ->
     """Return the number of observations that are newer than a model's training data."""
     if spec.trained_to is None:
         return Figure(None, "the champion's training data had no dates.")
-    return (
-        Figure(None, why) if count is None else Figure(count, f"the champion's training data, up to {spec.trained_to}")
-    )
+    until = re.sub(r"T00:00:00(\.0+)?$", "", spec.trained_to)
+    return Figure(None, why) if count is None else Figure(count, f"the champion's training data, up to {until}")
 
 
 def _enough(figures: LiveFigures, scores: int, value: float | None, min_scores: int) -> Figure:

@@ -81,7 +81,7 @@ export function datum(value, text) {
 
 /** Return a table in a box that scrolls sideways; its first column names the rows. */
 export function table(caption, head, rows) {
-  const isNumber = (at) => rows.length > 0 && rows.every((row) => isFigure(row[at]));
+  const isNumber = (at) => rows.every((row) => isFigure(row[at])) && rows.some((row) => !/^–?$/.test(row[at] ?? ""));
   const numeric = head.map((_, at) => at > 0 && isNumber(at));
   const body = rows.map((row) => el("tr", {}, row.map((one, at) => (at ? cell(one, numeric[at]) : el("th", { scope: "row" }, one ?? "–")))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },

@@ -78,7 +78,7 @@ def test_a_version_that_the_service_never_served_has_no_figures() -> None:
 
 def test_new_observations_are_those_after_the_training() -> None:
     """Where its data had dates."""
-    spec = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31")
+    spec = ModelSpec("sales", "lstm", "many_to_many", "M", 12, 24, 24, 12, trained_to="2024-05-31T00:00:00.000000")
 
     assert count_new_observations(40, spec) == Figure(40, "the champion's training data, up to 2024-05-31")
     assert count_new_observations(None, spec, "the service is down.") == Figure(None, "the service is down.")
