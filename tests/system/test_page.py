@@ -106,7 +106,11 @@ def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
     [
         ("[35, 40, null, null", "not valid JSON", "Send"),
         ("[null, null]", "is missing", "Send"),
-        ("month,sales\n2024-01,35\n2024-02,warm\n2024-03,38", "Row 3: The value 'warm' is not a number", "Leave gaps empty"),
+        (
+            "month,sales\n2024-01,35\n2024-02,warm\n2024-03,38",
+            "Row 3: The value 'warm' is not a number",
+            "Leave gaps empty",
+        ),
         ("2024-01,35\n2024-02,warm\n2024-03,38", "Row 2: The value 'warm' is not a number", "Leave gaps empty"),
         ("[35, 1e400, 29]", "Value 2 is too large", "null"),
         ("35 40 x 19", "Value 3: 'x' is not a number", "the same unit"),
