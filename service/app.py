@@ -25,7 +25,7 @@ from service.api.openapi import describe
 from service.api.rates import Rates
 from service.api.request_checks import AllowedHosts, RequestChecks
 from service.api.routes import ROUTERS
-from service.api.security import AuthMiddleware, KeyRing
+from service.api.security import Guard, KeyCheck, KeyRing
 from service.api.state import Service
 from service.api.tracing import Tracing
 from service.assembly import Background, Environment, assemble, close, start_worker
@@ -102,8 +102,8 @@ def _add_layers(app: Application, service: Service, settings: Settings, host: st
     keys = app.state.keys = KeyRing(settings.api_keys)
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
-        (AuthMiddleware, {"keys": keys, "rates": Rates(settings.rate)}),
-        (RequestChecks, {"hosts": AllowedHosts(host, settings.allowed_hosts), "keys": keys}),
+        (Guard, {"check": KeyCheck(keys, Rates(settings.rate))}),
+        (Guard, {"check": RequestChecks(AllowedHosts(host, settings.allowed_hosts), keys)}),
         (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log, "tracing": tracing}),
     ]
     app.forecasts = JsonForecasts(service.forecasting)

@@ -111,28 +111,9 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
         leads=environment.leads,
         wake_leader=environment.wake_leader,
     )
-    forecast_log = None
-    if settings.ledger:
-        forecast_log = ForecastLog(
-            database,
-            metrics,
-            limit=settings.max_ledger,
-            days=settings.retention_days,
-            delete_all=settings.retention_all,
-            leads=environment.leads,
-        )
+    forecast_log = _make_log(settings, database, metrics, environment.leads)
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
-    trial = None
-    if settings.canary_share or settings.shadow_share:
-        trial = Trial(
-            catalog,
-            canary=settings.canary_share,
-            shadow=settings.shadow_share,
-            most_numbers=settings.max_numbers,
-            record=recorder.record_shadow,
-            count=lambda kind, outcome: metrics.trial.labels(kind, outcome).inc(),
-            find_error_fault=partial(find_error_fault, database),
-        )
+    trial = _make_trial(settings, catalog, recorder, metrics, database)
     forecasting = ForecastHandler(
         settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, trial
     )
@@ -166,6 +147,39 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     ]
     background += [forecast_log.run] if forecast_log else []
     return service, background + ([trial.watch] if trial else [])
+
+
+def _make_log(
+    settings: Settings, database: AsyncDatabase, metrics: Metrics, leads: Callable[[], bool]
+) -> ForecastLog | None:
+    """Return the forecast log, None if it is off."""
+    if not settings.ledger:
+        return None
+    return ForecastLog(
+        database,
+        metrics,
+        limit=settings.max_ledger,
+        days=settings.retention_days,
+        delete_all=settings.retention_all,
+        leads=leads,
+    )
+
+
+def _make_trial(
+    settings: Settings, catalog: Catalog, recorder: ForecastRecorder, metrics: Metrics, database: AsyncDatabase
+) -> Trial | None:
+    """Return the trial of challengers, None if it has no share of the requests."""
+    if not (settings.canary_share or settings.shadow_share):
+        return None
+    return Trial(
+        catalog,
+        canary=settings.canary_share,
+        shadow=settings.shadow_share,
+        most_numbers=settings.max_numbers,
+        record=recorder.record_shadow,
+        count=lambda kind, outcome: metrics.trial.labels(kind, outcome).inc(),
+        find_error_fault=partial(find_error_fault, database),
+    )
 
 
 def _register_collectors(service: Service, counter: JobCounter, facts: SharedFacts, environment: Environment) -> None:

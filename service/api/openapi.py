@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
@@ -17,6 +18,7 @@ from service.api.schemas.forecast import ForecastProblem
 from service.api.schemas.models import ChampionRequest, RollbackRequest
 from service.api.schemas.observations import ObservationsProblem, ObservationsRequest
 from service.api.schemas.problems import Problem
+from service.api.schemas.validation import ValidationRequest
 from service.forecasting.schema import ForecastRequest
 from service.jobs.requests import BackfillRequest, JobRequest, ScheduleRequest
 from service.problems import PROBLEM_TYPE, document
@@ -26,6 +28,7 @@ ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger
 
 DESCRIBED = (
     ForecastRequest,
+    ValidationRequest,
     ObservationsRequest,
     JobRequest,
     ScheduleRequest,
@@ -78,6 +81,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of an app, created once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+        _restore_examples(app, document["paths"])
         wanted = [(model, "validation") for model in DESCRIBED]
         _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
         components = document.setdefault("components", {})
@@ -87,6 +91,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document["security"] = [{}, *({name: []} for name in SECURITY)]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _restore_examples(app: FastAPI, paths: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put our examples in place of those from which FastAPI has removed every null."""
+    for route in iter_route_contexts(app.routes):
+        for method in route.methods or ():
+            written = paths.get(route.path_format or "", {}).get(method.lower())
+            if written is None:
+                continue  # not in the document
+            bodies = [(written.get("requestBody", {}), (route.openapi_extra or {}).get("requestBody", {}))]
+            bodies += [(written["responses"][str(status)], one) for status, one in route.responses.items()]
+            for shown, ours in bodies:
+                for media, content in ours.get("content", {}).items():
+                    if "examples" in content:
+                        shown["content"][media]["examples"] = content["examples"]
 
 
 def docs_page(title: str) -> HTMLResponse:

@@ -13,12 +13,12 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from models.errors import AlmanacError
 from models.json_values import json_pointer
 from service.api.content_types import BULK_TYPES, FORMATS, JSON_TYPE
-from service.api.security import Guard, KeyRing, is_loopback
+from service.api.security import KeyRing, is_loopback
 from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
 from service.json_input import describe_value
 
@@ -83,19 +83,19 @@ class AllowedHosts:
         return is_loopback(host) if self._bound not in ANY_ADDRESS else _is_address(host)
 
 
-class RequestChecks(Guard):
-    """ASGI middleware: refuses wrong hosts, foreign pages, types of body that no route reads, and repeated parameters."""
+class RequestChecks:
+    """Refuse wrong hosts, pages of other sites, types of body that no route reads, and repeated parameters."""
 
-    def __init__(self, app: ASGIApp, hosts: AllowedHosts, keys: KeyRing) -> None:
-        """Protect `app`. Pages are checked while there are no `keys`: a page cannot send a key that it does not know."""
-        super().__init__(app)
+    def __init__(self, hosts: AllowedHosts, keys: KeyRing) -> None:
+        """Check pages while there are no `keys`: a page cannot send a key that it does not know."""
         self._hosts = hosts
         self._keys = keys
         self._is_ours = lru_cache(maxsize=64)(
             lambda host: bool(host.strip()) and _without_port(host.decode("latin-1")) in hosts
         )
 
-    def _check(self, scope: Scope) -> AlmanacError | None:
+    def __call__(self, scope: Scope) -> AlmanacError | None:
+        """Return what is wrong with a request, or None."""
         return None if self._is_plain(scope) else self._find(scope)
 
     def _is_plain(self, scope: Scope) -> bool:

@@ -4,7 +4,7 @@ import hmac
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -158,12 +158,17 @@ class KeyRing:
         self.is_required = self.is_required or bool(self._keys)
 
 
-class Guard:
-    """ASGI middleware: responds with the error that `_check` returns, before the body is read."""
+Check = Callable[[Scope], AlmanacError | None]
+"""Returns what is wrong with a request, or None."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Guard:
+    """ASGI middleware: responds with the error that a check returns, before the body is read."""
+
+    def __init__(self, app: ASGIApp, check: Check) -> None:
         """Protect `app`."""
         self._app = app
+        self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -172,21 +177,17 @@ class Guard:
         else:
             await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> AlmanacError | None:
-        """Return what is wrong with a request, or None."""
-        raise NotImplementedError
 
+class KeyCheck:
+    """401 without a known key, 403 without the scope, 429 above the rate."""
 
-class AuthMiddleware(Guard):
-    """ASGI middleware: 401 without a known key, 403 without the scope, both before the body is read."""
-
-    def __init__(self, app: ASGIApp, keys: KeyRing, rates: Rates) -> None:
-        """Protect `app` with `keys`, and limit how often each of them is used."""
-        super().__init__(app)
+    def __init__(self, keys: KeyRing, rates: Rates) -> None:
+        """Accept `keys`, and limit how often each of them is used."""
         self._keys = keys
         self._rates = rates
 
-    def _check(self, scope: Scope) -> AlmanacError | None:
+    def __call__(self, scope: Scope) -> AlmanacError | None:
+        """Return what is wrong with a request, or None."""
         self._keys.refresh()
         needed = scopes_for(scope["path"], scope["method"])
         if needed is None:

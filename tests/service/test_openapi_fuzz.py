@@ -35,7 +35,7 @@ def test_every_response_is_one_that_the_document_describes(served: TestClient, p
     """Of every operation, the paths for people and those of the dialects; `make prove` has ten thousand cases."""
     found = operations(served.get("/openapi.json").json())
 
-    statuses = [fuzz(served, one, 6) for one in found[part::4]]
+    statuses = [fuzz(served, one, 20 if one.bodies else 6) for one in found[part::4]]
 
     assert all(statuses)
 

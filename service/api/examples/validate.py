@@ -21,7 +21,7 @@ VALIDATE_REQUESTS: dict[str, Any] = {
 VALIDATE_BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "application/json": {"schema": {"$ref": REF.format(model="ForecastRequest")}, "examples": VALIDATE_REQUESTS},
+        "application/json": {"schema": {"$ref": REF.format(model="ValidationRequest")}, "examples": VALIDATE_REQUESTS},
         "text/csv": {"schema": {"type": "string"}, "example": "month,sales\n2024-01,35\n2024-02,40\n2024-03,38\n"},
         "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
     },

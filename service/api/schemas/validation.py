@@ -1,10 +1,17 @@
-"""Validation schemas: the response of POST /validate."""
+"""Validation schemas: request and response of POST /validate."""
 
 from pydantic import BaseModel, Field
 
 from service.api.schemas.forecast import Repair
 from service.api.schemas.models import ModelIdentity
 from service.api.schemas.problems import RequestFinding, SeriesErrorEntry
+from service.forecasting.schema import ForecastRequest
+
+
+class ValidationRequest(ForecastRequest):
+    """A request of POST /forecast, whose horizon may be left out."""
+
+    horizon: int = Field(1, ge=1, description="Steps ahead, for which covariates known ahead are checked.")
 
 
 class ValidatedSeries(BaseModel):

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from service.api.key_file import make_key, write_keys
@@ -70,9 +69,9 @@ def test_a_host_that_is_not_this_service_is_421(shared_client: TestClient, host:
 def test_a_service_that_answers_to_any_name_needs_one(headers: list[tuple[bytes, bytes]]) -> None:
     """One Host header that is not empty."""
     keys: Any = SimpleNamespace(is_required=False)
-    checks = RequestChecks(PlainTextResponse(""), AllowedHosts("127.0.0.1", "*"), keys)
+    check = RequestChecks(AllowedHosts("127.0.0.1", "*"), keys)
 
-    error = checks._check({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
+    error = check({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
 
     assert isinstance(error, HostMissing)
 

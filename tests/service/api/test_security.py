@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.api.key_file import SCOPES, make_key, read_keys, write_keys
 from service.api.rates import Rates
-from service.api.security import AuthMiddleware, KeyRing, is_loopback, scopes_for
+from service.api.security import Guard, KeyCheck, KeyRing, is_loopback, scopes_for
 from service.errors import KeyMissing, KeysInvalid
 from service.logs import HIDDEN, JsonLines
 from tests.service.home import ServiceHome
@@ -153,7 +153,7 @@ def test_a_request_is_rejected_before_its_body_is_read(home: ServiceHome) -> Non
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/forecast", "headers": []}
-    asyncio.run(AuthMiddleware(app, KeyRing(home.path / "keys.json"), Rates(None))(scope, receive, send))
+    asyncio.run(Guard(app, KeyCheck(KeyRing(home.path / "keys.json"), Rates(None)))(scope, receive, send))
 
     assert sent[0]["status"] == 401
 
@@ -288,10 +288,10 @@ def test_an_expired_key_names_its_successor(tmp_path: Path, others: tuple[str, .
     """Or how it gets one."""
     secret, key = make_key("a-old-2", ("forecast",), "2026-01-01", "2026-01-02T00:00:00+00:00")
     write_keys(tmp_path / "keys.json", (key, *(make_key(name, ("read",), "2026-01-01")[1] for name in others)))
-    guard = AuthMiddleware(lambda *_: None, KeyRing(tmp_path / "keys.json"), Rates(None))  # type: ignore[arg-type]
+    check = KeyCheck(KeyRing(tmp_path / "keys.json"), Rates(None))
     headers = [(b"authorization", f"Bearer {secret}".encode())]
 
-    error = guard._check({"type": "http", "path": "/forecast", "method": "POST", "headers": headers})
+    error = check({"type": "http", "path": "/forecast", "method": "POST", "headers": headers})
 
     assert isinstance(error, KeyMissing)
     assert hint in error.hint

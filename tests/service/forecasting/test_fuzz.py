@@ -13,21 +13,8 @@ from models.covariates import CovariateNames
 from service.app import create_app
 from service.settings import Settings
 from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.schema_values import ANYTHING
 
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.integers(min_value=10**15, max_value=10**320),
-    st.floats(),
-    st.text(max_size=20),
-    st.sampled_from(["1939-01", "M", "D", "h", "2024-02-30", "9999-12-31", "0001-01-01", "Europe/Berlin", "12"]),
-)
-ANYTHING = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
 NUMBERS = st.lists(st.one_of(st.floats(), st.integers(-(10**6), 10**6), st.none()), max_size=80)
 DATES = st.datetimes().map(lambda moment: moment.isoformat()) | st.dates().map(str)
 COLUMNS = st.dictionaries(
@@ -115,17 +102,3 @@ def covered(draw: st.DrawFn) -> dict[str, Any]:
 def test_any_covariates_get_forecasts_or_errors(client: TestClient, request: Any) -> None:  # noqa: ANN401
     """With any numbers, and holidays of any year."""
     check(client, json.dumps(request).encode())
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=ANYTHING)
-def test_any_json_is_an_error_with_a_code(client: TestClient, value: Any) -> None:  # noqa: ANN401
-    """Of any shape."""
-    check(client, json.dumps(value).encode())
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.binary(max_size=200))
-def test_any_bytes_are_an_error_with_a_code(client: TestClient, body: bytes) -> None:
-    """Also those that are not text."""
-    check(client, body)

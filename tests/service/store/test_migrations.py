@@ -1,20 +1,17 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Row, Table, func, insert, inspect, select, text
+from sqlalchemy import func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store import tables
 from service.store.database import MIGRATIONS, Database
-from service.store.score_due import score_due
-from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 
 
 def test_the_migrations_create_the_tables(database: Database) -> None:
@@ -54,43 +51,6 @@ def test_replicas_that_start_together_migrate_once(empty_url: str) -> None:
         assert connection.scalar(select(func.count()).select_from(tables.series)) == 0
     for replica in replicas:
         replica.close()
-
-
-def test_an_older_database_gets_the_sums_of_its_scores(database: Database) -> None:
-    """They are those that are kept when scores are written: of the first days of months and of a leap day, too."""
-    rollups = (tables.sums_by_series_step, tables.sums_by_series_step_week)
-    for number, start in enumerate(("1968-12-28", "2023-12-30", "2024-02-01")):
-        one = make_forecast(make_history(number, 28, "D", start), 9)
-        log(database, f"f{number}", one, series_id=f"s{number}", version=str(number % 2))
-        observe(database, f"s{number}", actuals_of(one))
-    score_due(database, 1)
-    expected = [read_table(database, table) for table in rollups]
-    version = "almanac.alembic_version" if database.is_postgresql else "alembic_version"
-    with database.writing() as connection:
-        for table in (tables.erasure_marks, *rollups, tables.service_state):
-            table.drop(connection)
-        restore_index(connection, "almanac." if database.is_postgresql else "")
-        connection.execute(text(f"UPDATE {version} SET version_num = '0002'"))  # noqa: S608
-
-    database.migrate()
-
-    assert [len(one) for one in expected] == [27, 27]
-    for table, rows in zip(rollups, expected, strict=True):
-        for row, old in zip(read_table(database, table), rows, strict=True):
-            assert (row[:7], row[10:]) == (old[:7], old[10:])
-            assert row[7:10] == pytest.approx(old[7:10])
-
-
-def restore_index(connection: Connection, schema: str) -> None:
-    """Give the scores the index that they had before migration 0006."""
-    connection.execute(text(f"DROP INDEX {schema}ix_scores_timestamp_step"))
-    connection.execute(text(f"CREATE INDEX ix_scores_timestamp ON {schema}scores (timestamp)"))
-
-
-def read_table(database: Database, table: Table) -> list[Row[Any]]:
-    """Return the rows of a table in the order of its primary key."""
-    with database.reading() as connection:
-        return [*connection.execute(select(table).order_by(*table.primary_key.columns))]
 
 
 def test_tables_of_a_newer_version_are_refused(database: Database) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select
 
 from service.store.database import Database
 from service.store.rollups import DAY, ScoreSums
@@ -13,8 +12,8 @@ from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import Period, sum_scores
 from service.store.scored_forecasts import list_scored_forecasts
-from service.store.tables import forecasts, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
+from tests.service.score_scans import Sums, recount
 
 FILTERS: list[tuple[ScoreFilter, Callable[[Any], bool]]] = [
     (ScoreFilter(model="rain"), lambda row: row.model == "rain"),
@@ -26,7 +25,6 @@ FILTERS: list[tuple[ScoreFilter, Callable[[Any], bool]]] = [
         lambda row: 1_700_000_000_000_000 <= row.timestamp < 1_720_000_000_000_000,
     ),
 ]
-Sums = dict[tuple[str | int, ...], ScoreSums]
 
 
 @pytest.fixture
@@ -42,26 +40,6 @@ def filled(database: Database) -> Database:
         observe(database, series_id, actuals_of(forecast, number))
         score_due(database, number)
     return database
-
-
-def recount(database: Database, key: Callable[[Any], tuple[str | int, ...]]) -> Sums:
-    """Return the sums of all scores by a key, added one by one."""
-    found: Sums = {}
-    with database.reading() as connection:
-        for row in connection.execute(select(scores, forecasts).join(forecasts)):
-            one = ScoreSums(
-                1,
-                int(row.absolute_scaled_error is not None),
-                row.absolute_scaled_error or 0.0,
-                row.naive_scaled_error or 0.0,
-                row.scaled_pinball or 0.0,
-                int(bool(row.covered_80)),
-                int(row.covered_80 is not None),
-                int(bool(row.covered_95)),
-                int(row.covered_95 is not None),
-            )
-            found[key(row)] = found.get(key(row), ScoreSums()) + one
-    return found
 
 
 def check(got: list[tuple[tuple[str | int, ...], ScoreSums]], expected: Sums) -> None:
