@@ -96,13 +96,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     """Return the service's parts, and the tasks that run in the background."""
     facts = SharedFacts(environment.board)
     metrics, recent_inputs = Metrics(environment.folder), RecentInputs(facts.inputs)
-    catalog = Catalog(
-        environment.cache,
-        default=settings.model,
-        limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown),
-        fetch=environment.fetch,
-        on_load=metrics.count_load,
-    )
+    catalog = _make_catalog(settings, environment, metrics)
     database = AsyncDatabase(settings.database, settings.max_queue)
     scorer = Scorer(
         database,
@@ -147,6 +141,16 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     ]
     background += [forecast_log.run] if forecast_log else []
     return service, background + ([trial.watch] if trial else [])
+
+
+def _make_catalog(settings: Settings, environment: Environment, metrics: Metrics) -> Catalog:
+    return Catalog(
+        environment.cache,
+        default=settings.model,
+        limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown),
+        fetch=environment.fetch,
+        on_load=metrics.count_load,
+    )
 
 
 def _make_log(

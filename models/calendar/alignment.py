@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import BUSINESS_HOUR, Frequency
+from models.calendar.frequency import Frequency
+from models.calendar.frequency_names import BUSINESS_HOUR
 from models.calendar.grid import Steps, fit_frequency, nearest, stamp_variants, timestamps_at
 from models.calendar.timestamps import Timestamps, write_exactly
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsOffCalendar

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import MONTH_NAMES, RESAMPLE, WEEKDAY_NAMES, Frequency, StampPlace, fixed_frequency
+from models.calendar.frequency import MONTH_NAMES, RESAMPLE, WEEKDAY_NAMES, Frequency, fixed_frequency
+from models.calendar.frequency_names import StampPlace
 from models.calendar.grid import positions
 from models.calendar.timestamps import Timestamps
 from models.errors import FrequencyNotInferred, TimestampsOffCalendar

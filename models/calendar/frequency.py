@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, NoReturn
+from typing import NoReturn
 
+from models.calendar.frequency_names import ALIASES, BUSINESS_HOUR, WORDS, StampPlace
 from models.errors import FrequencyUnknown
-
-StampPlace = Literal["start", "end", "business_start", "business_end", "exact"]
-"""Where in its period a timestamp lies."""
 
 MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}
 """Calendar months in each unit that is counted in months."""
@@ -27,9 +25,6 @@ NANOSECONDS_IN = {
 }
 """Nanoseconds in each unit of fixed length, longest first."""
 
-BUSINESS_HOUR = "bh"
-"""The unit whose steps are computed by pandas."""
-
 _UNSUPPORTED = frozenset({"SM", "SME", "SMS", "WOM", "LWOM", "RE", "REQ"})
 """Units of pandas that are refused: half months, nth weekdays of a month, 52-53-week years and their quarters."""
 _UNSUPPORTED_WORDS = ("semi month", "semimonth", "half month")
@@ -41,56 +36,6 @@ WEEKDAY_NAMES = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 LONGEST_DAILY_SEASON = 288
 """Longest first season below a day, in steps: of five minutes it is the day, of a minute the hour."""
-
-_ALIASES: dict[str, tuple[str, StampPlace]] = {
-    **dict.fromkeys(("M", "ME"), ("M", "end")),
-    "MS": ("M", "start"),
-    **dict.fromkeys(("BM", "BME", "CBM", "CBME"), ("M", "business_end")),
-    **dict.fromkeys(("BMS", "CBMS"), ("M", "business_start")),
-    **dict.fromkeys(("Q", "QE"), ("Q", "end")),
-    "QS": ("Q", "start"),
-    **dict.fromkeys(("BQ", "BQE"), ("Q", "business_end")),
-    "BQS": ("Q", "business_start"),
-    **dict.fromkeys(("A", "Y", "YE"), ("Y", "end")),
-    **dict.fromkeys(("AS", "YS"), ("Y", "start")),
-    **dict.fromkeys(("BA", "BY", "BYE"), ("Y", "business_end")),
-    **dict.fromkeys(("BAS", "BYS"), ("Y", "business_start")),
-    "W": ("W", "end"),
-    "D": ("D", "exact"),
-    **dict.fromkeys(("B", "C"), ("B", "exact")),
-    **dict.fromkeys(("H", "h"), ("h", "exact")),
-    **dict.fromkeys(("T", "min"), ("min", "exact")),
-    **dict.fromkeys(("S", "s"), ("s", "exact")),
-    **dict.fromkeys(("L", "ms"), ("ms", "exact")),
-    **dict.fromkeys(("U", "us"), ("us", "exact")),
-    **dict.fromkeys(("N", "ns"), ("ns", "exact")),
-    **dict.fromkeys(("BH", "bh", "CBH", "cbh"), (BUSINESS_HOUR, "exact")),
-}
-
-_WORDS = {
-    **dict.fromkeys(("year", "yearly", "annual", "annually", "yr", "year end"), "Y"),
-    "year start": "YS",
-    **dict.fromkeys(("half year", "half yearly", "semi annual", "semiannual", "semi annually", "semiannually"), "6M"),
-    **dict.fromkeys(("quarter", "quarterly", "qtr", "quarter end"), "Q"),
-    "quarter start": "QS",
-    **dict.fromkeys(("month", "monthly", "mo", "month end"), "M"),
-    "month start": "MS",
-    "business month end": "BME",
-    "business month start": "BMS",
-    **dict.fromkeys(("fortnight", "fortnightly"), "2W"),
-    **dict.fromkeys(("week", "weekly", "wk"), "W"),
-    **dict.fromkeys(("day", "daily", "calendar day"), "D"),
-    **dict.fromkeys(("business day", "business daily", "business", "weekday", "working day", "workday"), "B"),
-    **dict.fromkeys(("business hour", "business hourly"), "bh"),
-    **dict.fromkeys(("hour", "hourly", "hr"), "h"),
-    **dict.fromkeys(("half hour", "half hourly"), "30min"),
-    **dict.fromkeys(("quarter hour", "quarter hourly"), "15min"),
-    **dict.fromkeys(("minute", "minutely", "min"), "min"),
-    **dict.fromkeys(("second", "secondly", "sec"), "s"),
-    **dict.fromkeys(("millisecond", "milli"), "ms"),
-    **dict.fromkeys(("microsecond", "micro"), "us"),
-    **dict.fromkeys(("nanosecond", "nano"), "ns"),
-}
 
 _PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)? ?([A-Za-z]+)(-[A-Za-z]+)?")
 _PHRASE = re.compile(r"(?:(?:every|each) )?(?:([0-9]{1,9}) ?)?([a-z ]+)")
@@ -188,7 +133,7 @@ def _parse(alias: str) -> Frequency:
 
 def _from_phrase(text: str) -> Frequency | None:
     match = _PHRASE.fullmatch(re.sub(r"[-_ ]+", " ", text.lower()))
-    word = _WORDS.get(match[2]) or _WORDS.get(match[2].removesuffix("s")) if match else None
+    word = WORDS.get(match[2]) or WORDS.get(match[2].removesuffix("s")) if match else None
     if match is None or word is None:
         return None
     return _from_parts(text, word, int(match[1] or 1))
@@ -226,11 +171,11 @@ def _split(alias: str, text: str) -> list[tuple[Fraction, str, str, StampPlace]]
 
 def _unit(alias: str, token: str) -> tuple[str, StampPlace]:
     spellings = [token] if token.lower() == "ms" else [token, token.upper(), token.lower()]
-    known = next((spelling for spelling in spellings if spelling in _ALIASES), None)
+    known = next((spelling for spelling in spellings if spelling in ALIASES), None)
     if known is not None:
-        return _ALIASES[known]
-    word = _WORDS.get(token.lower()) or _WORDS.get(token.lower().removesuffix("s"))
-    return _ALIASES[word] if word in _ALIASES else _refuse(alias)
+        return ALIASES[known]
+    word = WORDS.get(token.lower()) or WORDS.get(token.lower().removesuffix("s"))
+    return ALIASES[word] if word in ALIASES else _refuse(alias)
 
 
 def _anchor(alias: str, unit: str, stamp: StampPlace, anchor: str) -> str:
@@ -260,7 +205,7 @@ _ANCHORS: dict[str, tuple[str, ...]] = {"Q": MONTH_NAMES[9:], "Y": MONTH_NAMES, 
 def _parts(name: str) -> tuple[int, str, str]:
     """Return (multiple, unit, anchor) of a canonical name."""
     match = _CANONICAL.fullmatch(name)
-    if match is None or all(match[2] != unit for unit, _ in _ALIASES.values()):
+    if match is None or all(match[2] != unit for unit, _ in ALIASES.values()):
         _refuse(name)
     anchor = match[3] or ""
     if anchor not in _ANCHORS.get(match[2], ("",)):
@@ -301,7 +246,7 @@ def _refuse(alias: str) -> NoReturn:
     words = re.sub(r"[-_ ]+", " ", alias[:_LONGEST_ALIAS].lower())
     if (unit and unit[1].upper() in _UNSUPPORTED) or any(word in words for word in _UNSUPPORTED_WORDS):
         raise FrequencyUnknown(f"The frequency {shown} is not supported.", pointer="/frequency", hint=RESAMPLE)
-    near = difflib.get_close_matches(alias[:24], [*_ALIASES, *_WORDS], n=3, cutoff=0.5)
+    near = difflib.get_close_matches(alias[:24], [*ALIASES, *WORDS], n=3, cutoff=0.5)
     hint = (
         f"Did you mean {', '.join(near)}?" if near else "Use a pandas alias such as 'MS', 'W-SUN', 'D', 'h' or '15min'."
     )

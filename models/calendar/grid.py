@@ -6,7 +6,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import BUSINESS_HOUR, MONTHS_IN, Frequency, StampPlace
+from models.calendar.frequency import MONTHS_IN, Frequency
+from models.calendar.frequency_names import BUSINESS_HOUR, StampPlace
 from models.calendar.timestamps import EARLIEST, LATEST, Timestamps
 from models.errors import TimestampInvalid, TimestampsOffCalendar
 

@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import BUSINESS_HOUR, MONTH_NAMES, Frequency, StampPlace, parse_frequency
+from models.calendar.frequency import MONTH_NAMES, Frequency, parse_frequency
 from models.calendar.frequency_inference import infer_frequency
+from models.calendar.frequency_names import BUSINESS_HOUR, StampPlace
 from models.calendar.grid import positions, timestamps_at
 from models.calendar.timestamps import (
     Stamp,

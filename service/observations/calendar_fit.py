@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.alignment import best_grid, tolerance_of
-from models.calendar.frequency import BUSINESS_HOUR, Frequency
+from models.calendar.frequency import Frequency
+from models.calendar.frequency_names import BUSINESS_HOUR
 from models.calendar.grid import Steps, locate, nearest, stamp_variants, timestamps_at
 from models.calendar.timestamps import STYLES, Timestamps
 from models.calendar.zoned_grid import calendar_clock, format_timestamps

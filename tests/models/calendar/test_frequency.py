@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.tseries.frequencies import to_offset
 
-from models.calendar.frequency import _ALIASES, _WORDS, MONTH_NAMES, WEEKDAY_NAMES
+from models.calendar.frequency import MONTH_NAMES, WEEKDAY_NAMES
+from models.calendar.frequency_names import ALIASES
+from models.calendar.frequency_names import WORDS as ENGLISH
 from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import FrequencyUnknown
 
@@ -70,13 +72,13 @@ def test_a_canonical_name_means_itself(name: str) -> None:
     assert parse_frequency(name).name == name
 
 
-@pytest.mark.parametrize("unit", sorted(_ALIASES))
+@pytest.mark.parametrize("unit", sorted(ALIASES))
 def test_every_alias_in_the_table_parses(unit: str) -> None:
     """No alias in the table is out of reach."""
     assert parse_frequency(unit)
 
 
-@pytest.mark.parametrize("word", sorted(_WORDS))
+@pytest.mark.parametrize("word", sorted(ENGLISH))
 def test_every_word_parses_in_singular_and_plural(word: str) -> None:
     """A word may be said of one step or of many."""
     assert parse_frequency(f"2 {word}s") == parse_frequency(f"2 {word}")

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from service.observations.calendar_fit import fit_to
 
-NO_STAMPS = np.array([], dtype="M8[us]")
-
 
 @given(
     st.sampled_from(["M", "MS", "Q-NOV", "Y", "W-WED", "D", "B", "h", "15min", "2M", "3D"]),
