@@ -26,7 +26,7 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.log_entry import ServedForecast
 from tests.service.databases import emptied
-from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.home import Artifacts, ServiceHome, ready, serving
 from tests.service.registrar import Registrar
 from tests.starters import make_starters
 from tests.system.programs import postgres
@@ -118,10 +118,8 @@ def shared_client(
 ) -> Iterator[TestClient]:
     """Return a client as `client`, but of one service for all tests that change no state."""
     home = ServiceHome(tmp_path_factory.mktemp("shared"), artifacts)
-    shutil.copy(migrated, home.path)
     home.publish("temperatures", "1")
-    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
-        ready(client)
+    with serving(home, migrated) as client:
         yield client
 
 

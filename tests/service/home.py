@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from models import artifact
+from service.app import create_app
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex, RegistryState
+from service.settings import Settings
 from tests.artifacts import make_artifact
 
 TIMEOUT_SECONDS = 60.0
@@ -89,3 +92,13 @@ class ServiceHome:
     def set_empty(self) -> None:
         """Write the index of an empty registry."""
         self.cache.write(RegistryIndex(checked=CHECKED))
+
+
+@contextmanager
+def serving(home: ServiceHome, *databases: Path, **settings: Any) -> Iterator[TestClient]:  # noqa: ANN401 (of Settings)
+    """Yield a client of a ready service without a registry process, whose home begins with copies of databases."""
+    for one in databases:
+        shutil.copy(one, home.path)
+    with TestClient(create_app(Settings(home=home.path, **settings), supervise=False)) as client:
+        ready(client)
+        yield client

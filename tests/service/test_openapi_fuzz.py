@@ -1,6 +1,5 @@
 """Fuzz of every route: a response that the OpenAPI document describes, or a typed error; never a failure."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.settings import Settings
-from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.home import Artifacts, ServiceHome, serving
 from tests.service.openapi_cases import Operation, fuzz, operations, prepare
 
 
@@ -21,11 +18,8 @@ def served(
 ) -> Iterator[TestClient]:
     """Return a client of one service for all cases; a bug raises instead of becoming a 500."""
     home = ServiceHome(tmp_path_factory.mktemp("openapi"), artifacts)
-    shutil.copy(migrated, home.path)
-    shutil.copy(empty_queue, home.path)
     home.publish("temperatures", "1")
-    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
-        ready(client)
+    with serving(home, migrated, empty_queue) as client:
         prepare(client)
         yield client
 

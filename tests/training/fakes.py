@@ -20,8 +20,16 @@ from training.config.fit import FitConfig
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.request import Fit, FitRequest
 from training.fit.validation import Validation
+from training.registry.client import Registry
 
 VANISHED_LAYER = "Layer encoder_1: the gradient has vanished."
+
+
+def runs_of(registry: Registry, label: str = "mlflow.runName") -> dict[str, Any]:
+    """Return every run of the experiment `weather` by a tag; the parent, which may not have it, as `comparison`."""
+    client = registry._client
+    experiment = client.get_experiment_by_name("weather")
+    return {one.data.tags.get(label, "comparison"): one for one in client.search_runs([experiment.experiment_id])}
 
 
 def make_fit(

@@ -1,6 +1,5 @@
 """Covariates over REST: forecasts, warnings and errors."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.covariates import CovariateNames
-from service.app import create_app
-from service.settings import Settings
-from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.home import Artifacts, ServiceHome, serving
 
 MONTHS = [float(month) for month in range(1, 25)]
 ZEROS = [0.0] * 24
@@ -28,11 +25,9 @@ SERIES: dict[str, Any] = {
 def client(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts, migrated: Path) -> Iterator[TestClient]:
     """Return a client of one service for all tests; its only model adds its covariates, with German holidays."""
     home = ServiceHome(tmp_path_factory.mktemp("covariates"), artifacts)
-    shutil.copy(migrated, home.path)
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
     home.publish("sales", "1", names=names, context_length=24)
-    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
-        ready(client)
+    with serving(home, migrated) as client:
         yield client
 
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from models.covariates import CovariateNames
-from service.app import create_app
-from service.settings import Settings
-from tests.service.home import Artifacts, ServiceHome, ready
+from tests.service.home import Artifacts, ServiceHome, serving
 from tests.service.schema_values import ANYTHING
 
 NUMBERS = st.lists(st.one_of(st.floats(), st.integers(-(10**6), 10**6), st.none()), max_size=80)
@@ -50,8 +48,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, artifacts: Artifacts) -> It
     home.publish("temperatures", "1")
     names = CovariateNames(("visitors",), ("price", "holidays_DE"), ("DE",))
     home.publish("sales", "1", names=names, context_length=24)
-    with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
-        ready(client)
+    with serving(home) as client:
         yield client
 
 

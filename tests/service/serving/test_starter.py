@@ -1,7 +1,6 @@
 """The starter over REST: it answers while nothing is registered, and requests that name it."""
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ from starlette.testclient import TestClient
 from models import starters
 from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.forecaster import Forecaster
-from service.app import create_app
 from service.errors import ModelRefused
 from service.serving.catalog import Catalog
-from service.settings import Settings
-from tests.service.home import Artifacts, ServiceHome
+from tests.service.home import Artifacts, ServiceHome, serving
 
 MONTHS = [float(month) for month in range(1, 61)]
 IDENTITY = {"name": "starter", "alias": None, "run_id": None}
@@ -28,11 +25,10 @@ def empty(
 ) -> Iterator[TestClient]:
     """Return a client of a service with an empty registry, for all tests of this module."""
     home = ServiceHome(tmp_path_factory.mktemp("empty"), artifacts)
-    shutil.copy(migrated, home.path)
     home.set_empty()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(starters, "FOLDER", small_starters)
-        with TestClient(create_app(Settings(home=home.path), supervise=False)) as client:
+        with serving(home, migrated) as client:
             yield client
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from models import artifact
 from models.errors import DataInvalid, TrainingError
 from tests.training.conftest import MakeRuntime, copy_registry, in_this_process
-from tests.training.fakes import VANISHED_LAYER, combine_graphs, make_fit, make_series, write_csv
+from tests.training.fakes import VANISHED_LAYER, combine_graphs, make_fit, make_series, runs_of, write_csv
 from training.config.training import BASELINES, TrainConfig
 from training.evaluation import classical
 from training.fit.candidate import Candidate, TrainingSet
@@ -41,14 +41,6 @@ def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - an
     """Return a comparison of two architectures a year ahead."""
     plain = {"horizon": 12, "architecture": ("lstm", "wavenet"), "baselines": ("seasonal_naive",)}
     return TrainConfig(data, **{**plain, **changes})
-
-
-def runs_of(registry: Registry) -> dict[str, Any]:
-    """Return every run of the experiment by its architecture, the parent as `comparison`."""
-    client = registry._client
-    experiment = client.get_experiment_by_name("weather")
-    found = client.search_runs([experiment.experiment_id])
-    return {run.data.tags.get("architecture", "comparison"): run for run in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +94,7 @@ def test_the_winner_on_validation_is_registered_whatever_the_backtest_says(
 
 def test_every_candidate_and_baseline_has_a_run_with_the_same_few_metrics(trained: Trained) -> None:
     """A person can sort candidates and baselines in MLflow's table by names that do not change."""
-    runs = runs_of(trained.registry)
+    runs = runs_of(trained.registry, "architecture")
 
     assert set(runs) == {"comparison", "lstm", "wavenet", "ensemble", *BASELINES}
     for name in ("lstm", "wavenet"):
@@ -125,7 +117,7 @@ def test_a_network_is_compared_with_a_sampled_baseline_on_the_same_series(
 
     outcome = train(config, registry, runtime)
 
-    run, sample = runs_of(registry)["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
+    run, sample = runs_of(registry, "architecture")["auto_theta"].data, outcome.to_dict()["sample"]["auto_theta"]
     assert (run.params["sample.series"], run.params["sample.of"]) == ("1", "3")
     assert (sample["series"], sample["of"], sample["observations"]) == (1, 3, 84 + 72)
     winner, theta = outcome.comparison.winner, outcome.comparison.baselines["auto_theta"]
@@ -143,7 +135,10 @@ def test_the_comparison_has_the_winners_metrics_a_table_and_a_figure(trained: Tr
 
     table = registry.read_json(trained.outcome.run_id, "comparison.json") or {}
     errors = [row[table["columns"].index("MASE")] for row in table["data"]]
-    assert run.data.metrics["backtest.mase"] == runs_of(registry)[comparison.winner.name].data.metrics["backtest.mase"]
+    assert (
+        run.data.metrics["backtest.mase"]
+        == runs_of(registry, "architecture")[comparison.winner.name].data.metrics["backtest.mase"]
+    )
     assert {row[0] for row in table["data"]} == {"lstm", "wavenet", "ensemble", *BASELINES}
     assert [row[1] for row in table["data"]].count("winner") == 1
     assert errors == sorted(errors)
@@ -171,14 +166,14 @@ def test_descriptions_say_data_winner_baselines_and_decision(trained: Trained) -
 
 def test_a_run_has_few_parameters(trained: Trained) -> None:
     """Those that differ between runs; packages are tags, and provenance.json has every setting."""
-    for name, run in runs_of(trained.registry).items():
+    for name, run in runs_of(trained.registry, "architecture").items():
         assert len(run.data.params) <= 14, name
         assert not [key for key in run.data.params if key.startswith("packages.")]
 
 
 def test_curves_and_gradient_norms_are_logged_by_step(trained: Trained) -> None:
     """Each epoch leaves loss, validation error and the gradient norm of each layer at its optimizer step."""
-    run_id = runs_of(trained.registry)["lstm"].info.run_id
+    run_id = runs_of(trained.registry, "architecture")["lstm"].info.run_id
 
     for key in ("loss/all data", "validation_mase/all data", "gradient_norm/encoder"):
         assert [point.step for point in trained.registry._client.get_metric_history(run_id, key)] == [10, 20]
@@ -206,7 +201,7 @@ def test_a_candidate_that_fails_is_recorded_and_the_others_go_on(
 
     outcome = train(make_config(data_file), registry, runtime)
 
-    run = runs_of(registry)["lstm"]
+    run = runs_of(registry, "architecture")["lstm"]
     assert run.info.status == "FAILED"
     assert run.data.tags["failure.code"] == "LOSS_NOT_FINITE"
     assert run.data.tags["failure.step"] == "17"
@@ -225,7 +220,7 @@ def test_a_comparison_in_which_all_fail_is_an_error(
 
     assert str(caught.value).count("became NaN") == 1
 
-    assert runs_of(registry)["comparison"].info.status == "FAILED"
+    assert runs_of(registry, "architecture")["comparison"].info.status == "FAILED"
     assert registry.models.names() == []
 
 
@@ -256,7 +251,7 @@ def test_without_refit_what_was_backtested_is_registered(
 
 def test_warnings_reach_the_person_and_the_run(trained: Trained) -> None:
     """A layer whose gradient vanished is named on the terminal and tagged."""
-    assert runs_of(trained.registry)["lstm"].data.tags["warnings"] == VANISHED_LAYER
+    assert runs_of(trained.registry, "architecture")["lstm"].data.tags["warnings"] == VANISHED_LAYER
     assert trained.outcome.to_dict()["warnings"] == [VANISHED_LAYER]
     assert f"lstm: {VANISHED_LAYER}" in trained.said
     assert f"lstm, all data: {VANISHED_LAYER}" in trained.said

@@ -11,7 +11,7 @@ import pytest
 from models import artifact
 from models.errors import ConfigInvalid
 from tests.training.conftest import MakeRuntime
-from tests.training.fakes import combine_graphs, make_fit
+from tests.training.fakes import combine_graphs, make_fit, runs_of
 from training.config.fit import FitConfig
 from training.config.training import TrainConfig
 from training.data.series_set import read_series
@@ -49,13 +49,6 @@ def fitting(asked: Asked, errors: dict[str, float] | None = None) -> Fit:
 def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - any field
     """Return a comparison of one architecture a year ahead."""
     return TrainConfig(data, 12, **{"architecture": ("auto",), "baselines": ("seasonal_naive",), **changes})
-
-
-def runs_of(registry: Registry) -> dict[str, Any]:
-    """Return every run of the experiment by the name of its candidate."""
-    client = registry._client
-    found = client.search_runs([client.get_experiment_by_name("weather").experiment_id])
-    return {run.data.tags["mlflow.runName"]: run for run in found}
 
 
 def test_auto_is_one_row_and_one_version(

@@ -10,7 +10,7 @@ from models import artifact
 from models.errors import ConfigInvalid, TrainingError
 from models.networks.errors import NetworkError
 from tests.training.conftest import MakeRuntime
-from tests.training.fakes import make_fit
+from tests.training.fakes import make_fit, runs_of
 from training.cli.tables import comparison_table, describe_outcome
 from training.config.training import TrainConfig
 from training.fit.candidate import Candidate, TrainingSet
@@ -28,14 +28,6 @@ def make_config(data: Path, **changes: Any) -> TrainConfig:  # noqa: ANN401 - an
     """Return a comparison of two architectures a year ahead."""
     plain = {"horizon": 12, "architecture": ("lstm", "wavenet"), "baselines": ("seasonal_naive",), "refit": False}
     return TrainConfig(data, **{**plain, **changes})
-
-
-def runs_of(registry: Registry) -> dict[str, Any]:
-    """Return every run of the experiment by the name of its candidate."""
-    client = registry._client
-    experiment = client.get_experiment_by_name("weather")
-    found = client.search_runs([experiment.experiment_id])
-    return {run.data.tags["mlflow.runName"]: run for run in found}
 
 
 def test_several_networks_are_one_version(

@@ -1,6 +1,5 @@
 """Fixture of the dialects' tests: a service with a monthly and two daily models, and the starter as default."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +8,7 @@ from starlette.testclient import TestClient
 
 from models import starters
 from models.covariates import CovariateNames
-from service.app import create_app
-from service.settings import Settings
-from tests.service.home import Artifacts, ServiceHome, eventually, ready
+from tests.service.home import Artifacts, ServiceHome, eventually, serving
 
 
 @pytest.fixture(scope="package")
@@ -20,13 +17,11 @@ def dialects(
 ) -> Iterator[TestClient]:
     """Return a client of one service for all tests of the dialects."""
     home = ServiceHome(tmp_path_factory.mktemp("dialects"), artifacts)
-    shutil.copy(migrated, home.path)
     home.publish("temperatures", "1")
     home.publish("visitors", "1", frequency="D", season_length=7)
     home.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames((), ("price",)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(starters, "FOLDER", small_starters)
-        with TestClient(create_app(Settings(home=home.path, model=starters.NAME), supervise=False)) as client:
-            ready(client)
+        with serving(home, migrated, model=starters.NAME) as client:
             eventually(lambda: client.get("/models/sales").status_code == 200, "the models were not loaded")
             yield client
