@@ -19,7 +19,7 @@ from deploy.composition.compose import CompositionInvalid, containers, load, req
 from deploy.composition.images import ABSENT
 from deploy.composition.places import choose
 from deploy.composition.running import Composition, CompositionFailed, composition
-from deploy.story import Story
+from deploy.resilience import ResilienceCheck
 
 ONE_SHOT = ("training",)
 """Services that only `docker compose run` starts."""
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     with folder(keep=options.keep) as place:
         try:
             with started(place) as running:
-                rows = Story(running).run()
+                rows = ResilienceCheck(running).run()
         except (CompositionFailed, CompositionInvalid) as error:
             print(f"failed: {error}", file=sys.stderr)
             return 1

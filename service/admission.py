@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect
 
-from service.clients import Share
+from service.callers import Share
 from service.errors import DeadlinePassed, QueueFull
 from service.thread_pool import ThreadPool
 

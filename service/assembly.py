@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from service.api.state import Service
 from service.forecasting.answer import ForecastHandler, make_lanes
-from service.forecasting.trial import Trial
+from service.forecasting.canary import Canary
 from service.jobs.client import JobsClient
 from service.jobs.counts import JobCounter, JobCounts
 from service.monitoring.accuracy_metrics import AccuracyMetrics
 from service.monitoring.backtest_figures import BacktestCache
+from service.monitoring.canary_errors import find_error_fault
 from service.monitoring.default_model import keep_default
 from service.monitoring.drift import RecentInputs
 from service.monitoring.facts import Facts, SharedFacts
@@ -26,7 +27,6 @@ from service.monitoring.job_metrics import JobMetrics
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
-from service.monitoring.trial_errors import find_error_fault
 from service.processes.answers import Ask
 from service.processes.board import Board
 from service.processes.link import ProcessLink
@@ -107,9 +107,9 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     )
     forecast_log = _make_log(settings, database, metrics, environment.leads)
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
-    trial = _make_trial(settings, catalog, recorder, metrics, database)
+    canary = _make_canary(settings, catalog, recorder, metrics, database)
     forecasting = ForecastHandler(
-        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, trial
+        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, canary
     )
     backtests = BacktestCache(catalog, environment.cache)
     jobs = JobsClient(settings.jobs, settings.max_queue)
@@ -140,7 +140,7 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
         *environment.background,
     ]
     background += [forecast_log.run] if forecast_log else []
-    return service, background + ([trial.watch] if trial else [])
+    return service, background + ([canary.watch] if canary else [])
 
 
 def _make_catalog(settings: Settings, environment: Environment, metrics: Metrics) -> Catalog:
@@ -169,19 +169,19 @@ def _make_log(
     )
 
 
-def _make_trial(
+def _make_canary(
     settings: Settings, catalog: Catalog, recorder: ForecastRecorder, metrics: Metrics, database: AsyncDatabase
-) -> Trial | None:
-    """Return the trial of challengers, None if it has no share of the requests."""
+) -> Canary | None:
+    """Return what challengers do with requests, None if they have no share of them."""
     if not (settings.canary_share or settings.shadow_share):
         return None
-    return Trial(
+    return Canary(
         catalog,
         canary=settings.canary_share,
         shadow=settings.shadow_share,
         most_numbers=settings.max_numbers,
         record=recorder.record_shadow,
-        count=lambda kind, outcome: metrics.trial.labels(kind, outcome).inc(),
+        count=lambda kind, outcome: metrics.challenger_requests.labels(kind, outcome).inc(),
         find_error_fault=partial(find_error_fault, database),
     )
 

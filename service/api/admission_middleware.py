@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.http import receive_body, too_many_bytes
 from service.api.request_checks import FORECAST
-from service.clients import CALLER, Caller
+from service.callers import CALLER, Caller
 from service.errors import QueueFull
 from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from models.audit import log
 from service.api.state import service_of
-from service.clients import CLIENT
+from service.callers import CLIENT
 
 logger = logging.getLogger("almanac")
 

@@ -9,7 +9,7 @@ from models.json_values import json_pointer
 from service.api.content_types import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
 from service.api.frame_input import parse_frame, parse_lines
 from service.api.state import Service
-from service.clients import CALLER
+from service.callers import CALLER
 from service.errors import FieldUnknown
 from service.forecasting.bulk import BulkFormat, answer_bulk
 from service.forecasting.entries import parse_request

@@ -12,7 +12,7 @@ from starlette.types import Receive
 from service.admission import ALONE
 from service.api.compression import find_encoding, unpack, unpack_small
 from service.api.state import service_of
-from service.clients import CALLER
+from service.callers import CALLER
 from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
 from service.memory import BODY_BYTES, check_memory

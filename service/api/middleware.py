@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.security import protected_route
 from service.api.tracing import Tracing
-from service.clients import CALLER, CLIENT
+from service.callers import CALLER, CLIENT
 from service.errors import MemoryShort, Unexpected
 from service.monitoring.metrics import UNMATCHED, Metrics
 from service.problems import CODE_HEADER, problem

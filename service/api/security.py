@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.key_file import SCOPES, Key, hash_key, read_keys
 from service.api.rates import Rates
-from service.clients import CLIENT
+from service.callers import CLIENT
 from service.errors import KeyMissing, KeysInvalid, ScopeMissing
 from service.problems import problem
 

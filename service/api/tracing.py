@@ -12,7 +12,7 @@ from typing import Any, Self
 from starlette.types import Scope
 
 from models.tracing.provider import tracer_provider
-from service.clients import CALLER, Caller
+from service.callers import CALLER, Caller
 
 
 class Tracing:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from models.errors import AlmanacError
-from service.clients import TRANSPORT
+from service.callers import TRANSPORT
 from service.errors import HeadersTooLarge, HeadersTooSlow, RequestUnreadable
 from service.problems import problem
 

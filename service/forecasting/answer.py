@@ -14,10 +14,11 @@ from starlette.responses import Response
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError
 from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
-from service.clients import Caller, Clients
+from service.callers import Caller, Clients
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
 from service.forecasting.blocks import map_blocks
+from service.forecasting.canary import Canary, Run
 from service.forecasting.entries import parse_series
 from service.forecasting.predict import (
     Prediction,
@@ -30,7 +31,6 @@ from service.forecasting.predict import (
 )
 from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import ForecastResult, join_response, make_result, to_response, write_entries
-from service.forecasting.trial import Run, Trial
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
@@ -67,7 +67,7 @@ class ForecastHandler:
         select_model: Returns the model for a request's `model` and the frequencies of its series.
         record: Is called with each result.
         observe_wait: Is called with the seconds that each small request waited.
-        trial: Lets a challenger take part, or None.
+        canary: Lets a challenger take part, or None.
         clients: Who has requests in progress.
     """
 
@@ -77,7 +77,7 @@ class ForecastHandler:
     select_model: SelectModel
     record: RecordResult
     observe_wait: Callable[[float], None] = lambda _seconds: None
-    trial: Trial | None = None
+    canary: Canary | None = None
     clients: Clients = field(default_factory=Clients)
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
@@ -157,8 +157,8 @@ class ForecastHandler:
         """Let the threads end after their current work."""
         self.small.threads.close()
         self.large.threads.close()
-        if self.trial is not None:
-            self.trial.close()
+        if self.canary is not None:
+            self.canary.close()
 
     def _lane(self, series: int, size: int, dated: int = 0) -> Lane:
         return self.large if parse_seconds(series, size, dated) > LARGE_SECONDS else self.small
@@ -172,9 +172,9 @@ class ForecastHandler:
     async def respond(self, query: ForecastQuery, run: Run) -> Response:
         """Return what `run` returns for the model of a query; a challenger may take part in one that names none."""
         selected = await self.select_model(query.model, query.frequencies)
-        if self.trial is None or query.model is not None:
+        if self.canary is None or query.model is not None:
             return await run(selected)
-        return await self.trial.answer(query, selected, run)
+        return await self.canary.answer(query, selected, run)
 
     async def _answer_with(self, query: ForecastQuery, lane: Lane, caller: Caller, selected: SelectedModel) -> Response:
         caller.model = model_key(selected)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from service.admission import LOOP_SECONDS, Costs
-from service.clients import Caller
+from service.callers import Caller
 from service.forecasting.request import ForecastQuery
 from service.selector import SelectedModel
 from service.thread_pool import ThreadPool

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from models.errors import AlmanacError
-from service.clients import Caller
+from service.callers import Caller
 from service.errors import Unexpected
 from service.forecasting.answer import ForecastHandler, begin, model_key
 from service.forecasting.blocks import split

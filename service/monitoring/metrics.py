@@ -111,7 +111,7 @@ class Metrics:
             buckets=LATENCY_BUCKETS[:14],
             registry=registry,
         )
-        self.trial = Counter(
+        self.challenger_requests = Counter(
             "almanac_challenger_requests",
             "Requests that a challenger answered (canary) or forecast to be scored only (shadow).",
             ["kind", "outcome"],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.check import started
-from deploy.story import Story
+from deploy.resilience import ResilienceCheck
 from tests.prove.figures import record
 
 pytestmark = pytest.mark.prove
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.prove
 def test_the_composition_keeps_its_promises(tmp_path: Path) -> None:
     """A training, a retraining and a kill of each container lose nothing that was acknowledged."""
     with started(tmp_path) as containers:
-        rows = Story(containers).run()
+        rows = ResilienceCheck(containers).run()
 
     assert [row for row in rows if not row[2]] == []
     record(

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from service.admission import ALWAYS_ADMITTED, LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
 from service.api.rates import Rates
-from service.clients import Caller, Clients, Share
+from service.callers import Caller, Clients, Share
 from service.errors import DeadlinePassed, QueueFull
 from service.forecasting.answer import NOTICED_BYTES, REFUSAL_PAUSES, REFUSAL_SECONDS, ForecastHandler
 from service.settings import Settings

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.networks.build import NetworkOptions
+from models.networks.onnx_export.dilations import Tap, skip_sum, taps_of
 from models.networks.onnx_export.graph import GraphWriter
-from models.networks.onnx_export.halving import Tap, skip_sum, taps_of
 from models.networks.onnx_export.layout import Layout
 from models.networks.onnx_export.preparation import Window
 

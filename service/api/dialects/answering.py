@@ -14,7 +14,7 @@ from models.forecast import Forecast
 from models.values import Values
 from service.api.http import read_body
 from service.api.state import Service, service_of
-from service.clients import CALLER, Caller
+from service.callers import CALLER, Caller
 from service.errors import FieldUnknown, NoModel
 from service.forecasting.answer import begin
 from service.forecasting.predict import check_size

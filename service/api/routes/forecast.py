@@ -11,7 +11,7 @@ from service.api.http import read_body
 from service.api.openapi import request_body
 from service.api.schemas.forecast import ForecastResponse
 from service.api.state import service_of
-from service.clients import CALLER
+from service.callers import CALLER
 
 router = APIRouter()
 _BODY = request_body("ForecastRequest", FORECAST_REQUESTS)

@@ -27,7 +27,7 @@ from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import service_of
-from service.clients import Caller
+from service.callers import Caller
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value

@@ -1,4 +1,4 @@
-"""Comparison: whether a challenger's requests fail more often, or take longer, than the champion's; updated with each request."""
+"""Canary check: whether a challenger's requests fail more often, or take longer, than the champion's; updated with each request."""
 
 import math
 from dataclasses import dataclass

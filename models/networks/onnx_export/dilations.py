@@ -1,4 +1,4 @@
-"""Halving: the ONNX nodes of a WaveNet whose blocks each read pairs of steps, which is what doubling dilations come to.
+"""Dilations: the ONNX nodes of a WaveNet's blocks, each of which reads pairs of steps, since dilations double.
 
 A block is one matrix product over both steps of a pair side by side, which is faster than a convolution for batches too.
 """

@@ -1,4 +1,4 @@
-"""Trial: a challenger answers some requests (canary), or forecasts what the champion answers, to be scored only (shadow)."""
+"""Canary: a challenger answers a share of the requests; or it forecasts them in the shadow of the champion, to be scored only."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from models.errors import AlmanacError
 from models.names import CHAMPION
 from service.errors import DeadlinePassed, QueueFull
 from service.forecasting.blocks import split
-from service.forecasting.comparison import Outcomes, find_fault
+from service.forecasting.canary_check import Outcomes, find_fault
 from service.forecasting.predict import predict
 from service.forecasting.request import ForecastQuery
 from service.forecasting.response import ForecastResult, make_result
@@ -70,8 +70,8 @@ class Challengers(Protocol):
         """Load the challenger of a model if there is one."""
 
 
-class Trial:
-    """The challenger's part of the requests that name no model."""
+class Canary:
+    """What a challenger does with the requests that name no model: answer them (canary), or only forecast them (shadow)."""
 
     def __init__(  # noqa: PLR0913 (two shares, and what is done with forecasts)
         self,

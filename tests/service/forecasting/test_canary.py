@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from service.forecasting.comparison import FEWEST, Outcomes, find_fault
-from service.monitoring.trial_errors import FEWEST_SERIES, compare_errors
+from service.forecasting.canary_check import FEWEST, Outcomes, find_fault
+from service.monitoring.canary_errors import FEWEST_SERIES, compare_errors
 from tests.service.home import ServiceHome, eventually
 
 SERIES = {"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}
@@ -50,15 +50,15 @@ def serve(
     home: ServiceHome, start: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., TestClient]:
     """Return a function that starts a service with a challenger which adds 100; every draw falls into its share."""
-    monkeypatch.setattr("service.forecasting.trial.random.random", lambda: 0.0)
+    monkeypatch.setattr("service.forecasting.canary.random.random", lambda: 0.0)
     home.publish("temperatures", "1")
     home.publish("temperatures", "2", alias="challenger", shift=100.0)
 
     def run(**settings: float) -> TestClient:
         client = start(**settings)
-        trial = client.app.state.service.forecasting.trial  # type: ignore[attr-defined]
-        trial._names.add("temperatures")
-        eventually(lambda: trial._challengers.challenger("temperatures"), "the challenger was not loaded")
+        canary = client.app.state.service.forecasting.canary  # type: ignore[attr-defined]
+        canary._names.add("temperatures")
+        eventually(lambda: canary._challengers.challenger("temperatures"), "the challenger was not loaded")
         return client
 
     return run
@@ -108,8 +108,8 @@ def test_a_canary_that_fails_is_replaced_and_taken_back(
 ) -> None:
     """The champion answers; after enough requests the challenger is not asked any more."""
     client = serve(canary_share=0.5)
-    trial = client.app.state.service.forecasting.trial  # type: ignore[attr-defined]
-    challenger = trial._challengers.challenger("temperatures").model
+    canary = client.app.state.service.forecasting.canary  # type: ignore[attr-defined]
+    challenger = canary._challengers.challenger("temperatures").model
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of order")
@@ -153,7 +153,7 @@ def test_a_canary_with_larger_errors_is_taken_back(
     client = serve(canary_share=0.5)
     app = client.app.state.service  # type: ignore[attr-defined]
     draws = itertools.cycle([0.0, 1.0, 1.0])  # canary; no canary, no shadow
-    monkeypatch.setattr("service.forecasting.trial.random.random", lambda: next(draws))
+    monkeypatch.setattr("service.forecasting.canary.random.random", lambda: next(draws))
     names = [f"s{one}" for one in range(FEWEST_SERIES)]
     for name in names:
         found = {version_of(client, series=[{**SERIES, "id": name}]) for _ in range(2)}
@@ -168,10 +168,10 @@ def test_a_canary_with_larger_errors_is_taken_back(
 
     assert client.portal is not None
     eventually(lambda: client.portal.call(app.scorer.work) or app.scorer.scored >= 40, "they were not scored")  # type: ignore[union-attr]
-    client.portal.call(app.forecasting.trial.compare_errors)
+    client.portal.call(app.forecasting.canary.compare_errors)
 
-    assert list(app.forecasting.trial.taken_back) == [("temperatures", "2")]
-    assert "the error of its forecasts" in app.forecasting.trial.taken_back["temperatures", "2"]
+    assert list(app.forecasting.canary.taken_back) == [("temperatures", "2")]
+    assert "the error of its forecasts" in app.forecasting.canary.taken_back["temperatures", "2"]
     assert {version_of(client) for _ in range(4)} == {"1"}
 
 
@@ -186,8 +186,8 @@ def test_the_shadow_is_stored_and_never_returned(serve: Callable[..., TestClient
     eventually(lambda: written in client.get("/metrics").text, "the shadow was not written")
 
 
-def test_without_a_share_there_is_no_trial(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+def test_without_a_share_there_is_no_canary(home: ServiceHome, start: Callable[..., TestClient]) -> None:
     """It is off by default."""
     home.publish("temperatures", "1")
 
-    assert start().app.state.service.forecasting.trial is None  # type: ignore[attr-defined]
+    assert start().app.state.service.forecasting.canary is None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Clients: who sends a request, whether it is still wanted, and how many requests each client has in progress."""
+"""Callers: who sends a request, its deadline, and how many requests each client has in progress."""
 
 import math
 import time

@@ -1,11 +1,11 @@
-"""Trial errors: whether a challenger's forecasts, scored by what was observed, have larger errors than the champion's."""
+"""Canary errors: whether a challenger's forecasts, scored by what was observed, have larger errors than the champion's."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
 
-from service.forecasting.comparison import SIGNIFICANT
+from service.forecasting.canary_check import SIGNIFICANT
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.rollups import DAY

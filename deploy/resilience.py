@@ -1,4 +1,4 @@
-"""The check's story: train, forecast, observe, retrain, kill each container, count what was lost."""
+"""Resilience check: train, forecast, observe, retrain, kill each container, count what was lost."""
 
 import signal
 import time
@@ -48,8 +48,8 @@ LEDGER_SECONDS = 0.5
 Row = tuple[str, str, bool]
 
 
-class Story:
-    """What is done with a running composition, and what came of it: rows of what, result, and whether it was promised."""
+class ResilienceCheck:
+    """Steps in a running composition, and their results: rows of what was done, the result, and whether it is as promised."""
 
     def __init__(self, running: Composition) -> None:
         """Prepare for a composition whose containers are healthy."""
