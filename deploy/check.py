@@ -70,7 +70,7 @@ def started(place: Path, *, without: tuple[str, ...] = ()) -> Iterator[Compositi
 
 
 def report(rows: list[tuple[str, str, bool]]) -> int:
-    """Print a table of what was done and what came of it; return 0 if every promise was kept."""
+    """Print a table of the steps and their results; return 0 if every promise was kept."""
     width = max(len(what) for what, _, _ in rows)
     for what, came, kept in rows:
         print(f"{'ok  ' if kept else 'FAIL'} {what:<{width}}  {came}")

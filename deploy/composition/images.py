@@ -62,7 +62,7 @@ OTHERS = (
     Image("prom/alertmanager", entrypoint=("prometheus-alertmanager",)),
     Image("grafana/grafana", entrypoint=("grafana-server",)),
 )
-"""Images of others: Debian has their programs, except Grafana."""
+"""Third-party images: Debian has their programs, except Grafana."""
 
 ABSENT = ("grafana/grafana",)
 """Images whose programs Debian does not have: they are not started."""

@@ -101,7 +101,7 @@ class Composition:
         return False
 
     def kill(self, name: str) -> None:
-        """End a container and all its processes with SIGKILL, as the machine's end would."""
+        """End a container and all its processes with SIGKILL, as a power failure would."""
         process = self.processes[name]
         process.kill()  # bubblewrap: the kernel then kills every process in its container
         process.wait()
@@ -149,7 +149,7 @@ class Composition:
 
 @contextmanager
 def composition(containers: Mapping[str, Container], places: Places) -> Iterator[Composition]:
-    """Yield a composition that nothing of is started yet; at the end every container is killed."""
+    """Yield a composition whose containers are not started yet; at the end every container is killed."""
     running = Composition(containers, places)
     try:
         yield running

@@ -45,7 +45,7 @@ class Outside:
 
 
 def find_outside(content: bytes) -> Outside:
-    """Return what the network in an ONNX file needs beside it; raise ValueError if it is no protocol buffer."""
+    """Return what the network in an ONNX file needs beside it; raise ValueError if it is not a protocol buffer."""
     domains, external = set[str](), False
     for kind, number, value in _walk("model", memoryview(content), 0):
         if number == DOMAIN.get(kind) and isinstance(value, memoryview):

@@ -22,7 +22,7 @@ def unit_of(frequency: Frequency) -> Frequency:
 
 
 def has_season(frequency: Frequency) -> bool:
-    """Return whether a frequency has a season, be it one of a broken number of steps: a day has 4.8 steps of 5h."""
+    """Return whether a frequency has a season, also one of a fractional number of steps: a day has 4.8 steps of 5h."""
     return frequency.season_length > 1 or frequency.multiple < unit_of(frequency).season_length
 
 

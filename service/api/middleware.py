@@ -71,7 +71,7 @@ class MetricsMiddleware:
             self._metrics.resources.note_memory()
             logger.error("request failed: the process got no more memory", extra=fields)
             return MemoryShort(
-                "The service does not get the memory that this request needs.",
+                "There is not enough memory for this request.",
                 hint="Send fewer series at a time, or give the service more memory.",
             )
         logger.error("request failed", exc_info=cause, extra=fields)

@@ -26,7 +26,7 @@ class Span(click.ParamType[timedelta]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the span; a usage error if it is none."""
+        """Return the span of time; fail with a usage error if the text is not one."""
         text = str(value)
         if not re.fullmatch("[0-9]{1,5}[dhm]", text):
             self.fail(f"{text!r} is not a time. Use days, hours or minutes, such as 90d, 36h or 30m.", param, ctx)
@@ -39,7 +39,7 @@ class Rate(click.ParamType[str]):
     name = "rate"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the rate; a usage error if it is none."""
+        """Return the rate; fail with a usage error if the text is not one."""
         try:
             return check_rate(str(value))
         except ValueError:
@@ -94,7 +94,7 @@ def add(  # noqa: PLR0913 (each an option)
     path, wanted = _keys_path(), _scopes(",".join(scopes))
     keys = read_keys(path)
     if expires == timedelta(0):
-        raise click.UsageError("A key that expires at once is of no use. Give --expires a longer time, such as 90d.")
+        raise click.UsageError("A key that expires at once cannot be used. Give --expires a longer time, such as 90d.")
     ends = _after(expires) if expires else ""
     if variable is not None:
         secret = _given(variable)
@@ -175,11 +175,11 @@ def remove(name: str) -> None:
 
 
 def _given(variable: str) -> str:
-    """Return the key in an environment variable; raises UsageError if it is none."""
+    """Return the key in an environment variable; raises UsageError if it is not one."""
     secret = os.environ.get(variable, "")
     if len(secret) < MIN_KEY_CHARACTERS or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise click.UsageError(
-            f"{variable} is no key: it has {len(secret)} characters. Set it to {MIN_KEY_CHARACTERS} random letters and digits "
+            f"{variable} is not a key: it has {len(secret)} characters. Set it to {MIN_KEY_CHARACTERS} random letters and digits "
             "or more, for example from `openssl rand -hex 32`."
         )
     return secret

@@ -100,7 +100,7 @@ def observe(  # noqa: PLR0913 (click's way)
 
     A file can be sent again at any time: stored rows stay as they are, and a changed value replaces the old one.
     Rows that the service refuses are listed and make the exit code 1; the others are stored. A large file is sent in parts;
-    after an interruption FILE.progress knows what is sent, and the same command goes on.
+    after an interruption FILE.progress knows what is sent, and the same command resumes.
 
     \b
     Example:
@@ -282,7 +282,7 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
         wanted = _retry_after(response.headers.get("retry-after", ""))
     raise SendingFailed(
         f"The service did not accept row {part.places[0] + BELOW_HEADER} and the rows after it: {failure}",
-        hint="Give the same command again later: it goes on there, and rows that are stored already stay as they are.",
+        hint="Give the same command again later: it resumes there, and rows that are stored already do not change.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Resumable: how much of a command is done, in a small file, so that the command goes on after an interruption."""
+"""Resumable: how much of a command is done, in a small file, so that the command resumes after an interruption."""
 
 import hashlib
 import json

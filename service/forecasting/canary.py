@@ -26,7 +26,7 @@ from service.thread_pool import ThreadPool
 logger = logging.getLogger("almanac")
 
 SHADOWS = 8
-"""Forecasts in the shadow that may wait or run; further ones are left out, and counted."""
+"""Shadow forecasts that may wait or run; further ones are left out, and counted."""
 WATCH_SECONDS = 1.0
 ERROR_SECONDS = 60.0
 """How often the errors of the forecasts that were scored are compared."""

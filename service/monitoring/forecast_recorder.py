@@ -20,7 +20,7 @@ class ForecastRecorder:
     forecast_log: ForecastLog | None
 
     def record_shadow(self, query: ForecastQuery, selected: SelectedModel, result: ForecastResult) -> None:
-        """Store the forecasts of a challenger that nobody gets, so that they are scored. Can be called from any thread."""
+        """Store the forecasts of a challenger that are not returned, so that they are scored. Can be called from any thread."""
         if query.record and self.forecast_log is not None:
             self.forecast_log.wait_for_room()
             self.forecast_log.append(selected, result.by_forecast_id(query.unnamed), from_store=query.from_store)

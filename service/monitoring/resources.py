@@ -63,6 +63,6 @@ def _are_files_short() -> bool:
 def _family() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "almanac_resource_short",
-        "Whether the process can open few files more, or did not get memory for a request in the last minute.",
+        "Whether the process can open only a few more files, or did not get memory for a request in the last minute.",
         labels=["resource"],
     )

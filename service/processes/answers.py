@@ -35,7 +35,7 @@ class Answers:
             del self._waiting[number]
 
     def receive(self, number: int, answer: Message | None) -> None:
-        """Give an answer, or that there is none, to who has asked; one that comes too late is dropped."""
+        """Pass an answer, or None, to the question that waits for it; an answer that comes too late is dropped."""
         if (waiting := self._waiting.get(number)) is not None and not waiting.done():
             waiting.set_result(answer)
 

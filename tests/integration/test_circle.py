@@ -189,5 +189,5 @@ def test_a_newly_promoted_version_answers_without_a_restart(
     outcome = train(config, registry, runtime)
 
     assert outcome.version == "2"
-    eventually(lambda: ask(service)["model"]["version"] == "2", "the service goes on with the old champion")
+    eventually(lambda: ask(service)["model"]["version"] == "2", "the old champion still answers")
     assert ask(service, model="weather@previous")["model"]["version"] == "1"

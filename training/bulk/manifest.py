@@ -2,7 +2,7 @@
 
     part-00000.parquet …       forecasts
     _parts/part-00000.json …   a record of each part, written after it
-    _plan.json                 what was asked for; another call with the same plan goes on where this one stopped
+    _plan.json                 what was asked for; another call with the same plan resumes where this one stopped
     _manifest.json             all records together, written at the end
 
 Names that begin with `_` are skipped by pyarrow, Spark and DuckDB's usual patterns.

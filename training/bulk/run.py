@@ -1,4 +1,4 @@
-"""Run: the forecasts of a folder of any size, on any engine; an interrupted run goes on where it stopped."""
+"""Run: the forecasts of a folder of any size, on any engine; an interrupted run resumes where it stopped."""
 
 import hashlib
 import json
@@ -140,7 +140,7 @@ def _settle(
 
 
 def _describe(request: BulkRequest, job: Job) -> dict[str, Any]:
-    """Return what decides on the forecasts: a run goes on only if all of it is as it was."""
+    """Return what decides on the forecasts: a run resumes only if all of it is as it was."""
     model, reading, asked = request.model, job.reading, job.asked
     files = [[one.name, one.size, one.written] for one in job.layout.files]
     content = hashlib.sha256(b"".join(model.files[name] for name in sorted(model.files))).hexdigest()

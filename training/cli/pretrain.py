@@ -50,7 +50,7 @@ def pretrain(  # noqa: PLR0913 - click's options
 ) -> None:
     """Train the starters on synthetic series alone; no data set is read.
 
-    After Ctrl-C the same command goes on from the last checkpoint. Figures are measured on held-out synthetic series;
+    After Ctrl-C the same command resumes from the last checkpoint. Figures are measured on held-out synthetic series;
     `almanac backtest --architecture starter` measures on yours.
 
     \b

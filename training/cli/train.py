@@ -106,7 +106,7 @@ def train(
 
 
 def _train_segments(settings: Mapping[str, Any], column: object, chosen: Mapping[str, Any], *, as_json: bool) -> None:
-    """Train a model for each segment, on worker processes if no engine is chosen, and print what came of each."""
+    """Train a model for each segment, on worker processes if no engine is chosen, and print the result of each."""
     config = train_config(settings)
     check_reserved(config.name)
     if not isinstance(column, str):

@@ -61,7 +61,7 @@ def tune(  # noqa: PLR0913 - click's options
     """Try settings on validation origins before the held-out end, and write the best as TOML for `almanac train`.
 
     CONFIG is a TOML file as `almanac train` takes; its table [space] lists the settings to vary. After
-    Ctrl-C the same command goes on with the study.
+    Ctrl-C the same command resumes the study.
 
     \b
     Example:

@@ -49,7 +49,7 @@ REPEATABLE = ("backtest.", "validation.")
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What a run recorded and what came of making it again.
+    """What a run recorded, and the results of making it again.
 
     Attributes:
         run_id: The run that was read.
@@ -119,7 +119,7 @@ def reproduce(run_id: str, registry: Registry, runtime: Runtime, *, data: Path |
 def _train_again(
     past: Run, task: TrainingTask, registry: Registry, runtime: Runtime, differences: tuple[str, ...]
 ) -> Reproduction:
-    """Return what came of a comparison that is made again with the choices of then."""
+    """Return the results of a comparison that is made again with the recorded choices."""
     name, task = task.config.name, _with_warm_start(past, task, registry, runtime)
     chosen = recorded_choices(past, registry)
     again = replace(runtime, fit=fit_as_chosen(runtime.fit, chosen, runtime.combine))

@@ -46,7 +46,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsOutcome:
-    """What came of the training of all segments.
+    """The results of training all segments.
 
     Attributes:
         name: The name that the models' names begin with.
@@ -179,7 +179,7 @@ def split_segments(config: TrainConfig, column: str, folder: Path) -> list[Segme
 
 
 def segment_names(model: str, values: Sequence[str]) -> dict[str, str]:
-    """Return the name of each segment's model: `MODEL-VALUE`, and a digest of the value where a sign of it cannot stay.
+    """Return the name of each segment's model: `MODEL-VALUE`, and a digest of the value if a character of it is replaced.
 
     A name depends on its value alone, so that it is the same when segments come and go.
 

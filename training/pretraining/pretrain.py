@@ -1,4 +1,4 @@
-"""Pretrain: the starters are trained on synthetic series alone, tracked in MLflow; an interrupted call goes on."""
+"""Pretrain: the starters are trained on synthetic series alone, tracked in MLflow; an interrupted call resumes."""
 
 import shutil
 from dataclasses import asdict
@@ -34,7 +34,7 @@ def pretrain(
 ) -> list[PretrainedStarter]:
     """Return the requested starters, made one after the other, each in an MLflow run of its own.
 
-    A stage that an earlier call with the same settings has finished or begun goes on from its checkpoint.
+    A stage that an earlier call with the same settings has finished or begun resumes from its checkpoint.
 
     Raises:
         LossNotFinite: If a loss becomes NaN or infinite.

@@ -46,7 +46,7 @@ from training.retraining.job_context import (
 )
 
 READ, COMPARE = "read.json", "compare.json"
-"""Files of the job's run that show a person what was read and what came of the comparison."""
+"""Files of the job's run that show a person what was read, and the result of the comparison."""
 
 SERVED = "served"
 """Folder of the winner's run with the artifact that becomes the version."""

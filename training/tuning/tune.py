@@ -1,4 +1,4 @@
-"""Tune: a search over settings by validation error, kept on disk so that an interrupted one goes on."""
+"""Tune: a search over settings by validation error, kept on disk so that an interrupted one resumes."""
 
 import json
 import shutil

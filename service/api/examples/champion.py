@@ -12,7 +12,7 @@ PROMOTIONS: dict[str, Any] = {
     "version": {"summary": "A version", "value": {"version": "7", "reason": "Calmer in July."}}
 }
 ROLLBACKS: dict[str, Any] = {
-    "any": {"summary": "Whatever is champion", "value": {"reason": "Too high since Monday."}},
+    "any": {"summary": "Whichever version is the champion", "value": {"reason": "Too high since Monday."}},
     "once": {"summary": "Safe to repeat", "value": {"version": "7", "reason": "Too high since Monday."}},
 }
 LIVE = [

@@ -31,7 +31,7 @@ Number = Annotated[str, AfterValidator(_check_version)]
 class ChampionRequest(StrictModel):
     """A request to make a version the champion."""
 
-    version: Number = Field(description="The version that is to answer.")
+    version: Number = Field(description="The version to serve.")
     reason: Reason
 
 
@@ -141,7 +141,7 @@ class ReadyResponse(BaseModel):
         description="State of the registry: `ok`, `absent`, `emptied`, `unreachable`, or `unwritable` if its models cannot be "
         "stored in ALMANAC_HOME. The last known models answer, or else the starter."
     )
-    files: Literal["ok", "short"] = Field(description="`short` if the process can open few files or connections more.")
+    files: Literal["ok", "short"] = Field(description="`short` if the process can open only a few more files or connections.")
     memory: Literal["ok", "short"] = Field(
         description="`short` for a minute after a request got 503 (`MEMORY_SHORT`), because there was no memory for it."
     )

@@ -77,7 +77,7 @@ def test_a_given_key_is_stored_once(run: Run, tmp_path: Path, monkeypatch: pytes
     assert [one.name for one in read_keys(path)] == ["METRICS_KEY"]
     assert [KeyRing(path).find(letter * 32) is not None for letter in "ab"] == [False, True]
     assert refused.exit_code == 2
-    assert "METRICS_KEY is no key: it has 6 characters" in refused.output
+    assert "METRICS_KEY is not a key: it has 6 characters" in refused.output
 
 
 def test_keys_are_listed_and_removed_by_name(run: Run, tmp_path: Path) -> None:
