@@ -101,7 +101,10 @@ class Metrics:
             "almanac_errors", "Errors returned, of whole requests and of single series.", ["code"], registry=registry
         )
         self.shed = Counter(
-            "almanac_requests_shed", "Requests that were refused or given up because the service was busy.", ["reason"], registry=registry
+            "almanac_requests_shed",
+            "Requests that were refused or given up because the service was busy.",
+            ["reason"],
+            registry=registry,
         )
         for reason in (*SHED.values(), GONE):
             self.shed.labels(reason)

@@ -148,27 +148,6 @@ def test_a_missing_folder_and_one_without_sets_are_said(tmp_path: Path) -> None:
     assert "holds none of tourism_monthly.parquet" in run(accuracy.accuracy, ["--data", str(tmp_path)]).output
 
 
-def test_architectures_stand_side_by_side() -> None:
-    """By their median over seeds, as a share of the best; a baseline of both is shown once."""
-    answers: dict[str, Any] = {}
-    for number, mase in enumerate((1.4, 1.5)):
-        answers[f"q{number}"] = {
-            "question": {"title": "Tourism", "horizon": 24, "architecture": "lstm", "cutoff": "", "published": ""},
-            "result": made_up(mase),
-            "measured": "2026-01-01",
-            "seconds": 1.0,
-        }
-    answers["q1"]["question"]["architecture"] = "gru"
-    models = answers["q1"]["result"]["models"]
-    answers["q1"]["result"]["models"] = {name.replace("lstm", "gru"): row for name, row in models.items()}
-
-    page = render({"answers": answers, "published": {}}, ["q0", "q1"])
-
-    assert "| lstm | 1.500 | +0.0% |" in page
-    assert "| gru | 1.600 | +6.7% |" in page
-    assert page.count("| seasonal_naive |") == 1
-
-
 def test_blocks_stand_side_by_side() -> None:
     """Each with its error and coverage, since one block is calm and another wild."""
     (question,) = [one for one in QUESTIONS if one.origins > 1]
@@ -194,38 +173,3 @@ def test_a_sample_is_stated_with_the_networks_on_the_same_series() -> None:
 
     assert "auto_ets (on 2 of 3 series; 1 failed fits are seasonal naive)" in page
     assert "On the 2 series of auto_ets (mean MASE 1.700): lstm 1.250." in page
-
-
-def test_starters_and_auto_are_measured_on_every_set() -> None:
-    """By the defaults, and without fitting the classical models again."""
-    asked = [one.key for one in QUESTIONS if one.architecture in {"starter", "starter_tuned", "auto"}]
-
-    assert {"tourism_monthly/auto", "station_temperatures_monthly/starter", "hospital/starter_tuned"} <= {*asked}
-    assert len(asked) == len(set(asked)) == 3 * len({one.file for one in QUESTIONS})
-    assert not any(one.classical or one.settings for one in QUESTIONS if one.architecture == "auto")
-
-
-def test_an_auto_says_what_it_is_made_of() -> None:
-    """Seed by seed; the starter, which has none, has one row without."""
-    result = made_up(
-        chosen={"auto/0": [{"combination": "equal", "weights": {"lstm": 0.5, "starter": 0.5}, "losses": {}}]}
-    )
-    result["models"] = {
-        name.replace("lstm", "starter"): row for name, row in result["models"].items() if name != "lstm/1"
-    }
-    question = {"title": "Tourism", "horizon": 24, "architecture": "starter", "cutoff": "", "published": ""}
-    answer = {"question": question, "result": result, "measured": "2026-01-01", "seconds": 1.0}
-
-    page = render({"answers": {"q": answer}, "published": {}}, ["q"])
-
-    assert "auto/0 is made of lstm 0.50, starter 0.50." in page
-    assert "| starter | 1.400 |" in page
-
-
-def test_zero_shot_models_stand_among_the_published(tmp_path: Path) -> None:
-    """Marked as such, beside those of the table."""
-    (tmp_path / "p.csv").write_text("dataset,horizon,lags,metric,method,value\nHospital,12,15,mean_MASE,Theta,0.761\n")
-
-    table = accuracy.read_published(tmp_path / "p.csv", "Hospital")["Hospital"]
-
-    assert table == {"TimesFM, zero-shot": {"mean_MASE": 0.755}, "Theta": {"mean_MASE": 0.761}}

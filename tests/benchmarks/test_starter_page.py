@@ -55,16 +55,6 @@ def test_each_row_is_the_best_of_its_kind() -> None:
     ]
 
 
-def test_several_seeds_are_said() -> None:
-    """A median of three is not shown as if it were one training."""
-    answers = {
-        **RECORD["answers"],
-        "tourism/auto": make_answer("auto", {f"auto/{seed}": 1.3 + seed for seed in range(3)}),
-    }
-
-    assert "| auto | 2.300, median of 3 seeds |" in starter_page.table({**RECORD, "answers": answers})
-
-
 def test_the_table_takes_the_old_ones_place() -> None:
     """What stands around it stays."""
     page = f"# Starter\n\n{starter_page.BEGIN}\nold\n{starter_page.END}\n\nMore.\n"

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import training_speed
-from tests.benchmarks.training_speed import Speeds
 
 
 def test_both_take_turns_at_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,20 +22,6 @@ def test_both_take_turns_at_the_same_work(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found.ours, found.theirs) == ([1.0, 3.0], [2.0, 4.0])
     work = json.loads(asked[1][-1])
     assert (work["units"], work["layers"], work["batch"], work["context"]) == (64, 2, 256, 48)
-
-
-def test_the_section_has_medians_every_repeat_and_the_ratio(tmp_path: Path) -> None:
-    """One slow repeat of three does not move the ratio; another section stays."""
-    page = tmp_path / "benchmarks.md"
-    page.write_text("# Benchmarks\n\n## Another\n\nfigures\n")
-
-    training_speed.write(Speeds([4000.0, 100.0, 4200.0], [1000.0, 990.0, 1010.0], 0.02), page)
-
-    text = page.read_text()
-    assert "| Almanac LSTM, windows/s | 4000 (4000, 100, 4200) |" in text
-    assert "| ratio | 4.00 (wanted: 3 or more) |" in text
-    assert "| taken by other programs | 2% of the machine |" in text
-    assert "## Another" in text
 
 
 def test_what_others_take_is_what_the_machine_did_beyond_us() -> None:
@@ -64,10 +49,3 @@ def test_our_speed_is_that_of_the_training_a_user_runs(monkeypatch: pytest.Monke
         monkeypatch.setattr(training_speed, name, value)
 
     assert training_speed.own_speed(steps=1, epochs=2) > 0
-
-
-def test_the_answer_is_the_last_line(tmp_path: Path) -> None:
-    """Libraries say things before it."""
-    command = [sys.executable, "-c", "print('hello'); print(12.5)"]
-
-    assert training_speed._last_number(command, str(tmp_path)) == 12.5

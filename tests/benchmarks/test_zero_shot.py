@@ -42,11 +42,3 @@ def test_the_page_has_how_it_came_about_the_means_and_every_set() -> None:
         lines[-1]
         == "| fred | M | M | 1200 | 12 | 0.900 | 0.750 | 0.750 | 0.100 | 0.800 | 0.800 | 50% | 81% |  | 1.23 |"
     )
-
-
-def test_without_auto_ets_nothing_is_said_of_it() -> None:
-    """Series that the starter refuses are counted."""
-    text = render(make_result("starter", refused={"a": "too short"}), "almanac evaluate-starter sets", "2026-11-29")
-
-    assert "AutoETS" not in text
-    assert "The seasonal naive stands in for 1 series that the starter refuses." in text

@@ -141,7 +141,9 @@ class ReadyResponse(BaseModel):
         description="State of the registry: `ok`, `absent`, `emptied`, `unreachable`, or `unwritable` if its models cannot be "
         "stored in ALMANAC_HOME. The last known models answer, or else the starter."
     )
-    files: Literal["ok", "short"] = Field(description="`short` if the process can open only a few more files or connections.")
+    files: Literal["ok", "short"] = Field(
+        description="`short` if the process can open only a few more files or connections."
+    )
     memory: Literal["ok", "short"] = Field(
         description="`short` for a minute after a request got 503 (`MEMORY_SHORT`), because there was no memory for it."
     )

@@ -359,39 +359,6 @@ RETAIL = b"date,store,item,price,sales\n2024-01-01,01,a/b,1.5,3\n2024-01-01,01,c
 
 
 @pytest.mark.parametrize(
-    ("body", "columns", "expected"),
-    [
-        (b"id,ds,y\n00123,20240131,2\nNA,20240131,1\n", {}, [("00123", "2024-01-31", 2), ("NA", "2024-01-31", 1)]),
-        (b'id;Datum;y\na;31.01.2024;"1.028,5"\n', {}, [("a", "2024-01-31", 1028.5)]),
-        (b"id;Datum;y\na;31.01.2024;1.028\n", {"thousands": "."}, [("a", "2024-01-31", 1028)]),
-        (b"id,ds,y\na,02/03/2024,1\n", {"date_format": "%d/%m/%Y"}, [("a", "2024-03-02", 1)]),
-        (b"id,ds,y\na,2024-W05,1\n", {}, [("a", "2024-01-29", 1)]),
-        (b",ds,a,b\n0,2024-01-31,1,2\n1,2024-02-01,,\n", {}, [("a", "2024-01-31", 1), ("b", "2024-01-31", 2)]),
-        (b"sep=;\nid;ds;y;\na;2024-01-31;1;\n", {}, [("a", "2024-01-31", 1)]),
-        (
-            RETAIL,
-            {"ids": ("store,item",), "value": "sales"},
-            [("01/a\\/b", "2024-01-01", 3), ("01/c", "2024-01-01", 4), ("02/c", "2024-01-01", 5)],
-        ),
-        (
-            parquet(id=[7.0, 8.0], ds=[20240131, 20240131], y=["1", "2"]),
-            {},
-            [("7", "2024-01-31", 1), ("8", "2024-01-31", 2)],
-        ),
-        (parquet(id=[7], ds=[202401], y=[1], __index_level_0__=[0]), {}, [("7", "2024-01-01", 1)]),
-    ],
-)
-def test_files_are_read_as_for_a_training(
-    body: bytes, columns: dict[str, Any], expected: list[tuple[str, str, float]]
-) -> None:
-    """Ids are text, and dates and numbers are found in any column."""
-    parsed = parse_observations(body, BodyOptions("text/csv", columns=ReadOptions(**columns)), LIMIT)
-
-    assert [(name, stamp[:10], value) for name, stamp, value in rows_of(parsed)] == expected
-    assert not parsed.faults
-
-
-@pytest.mark.parametrize(
     ("body", "error", "pointer", "words"),
     [
         (

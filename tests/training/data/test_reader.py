@@ -96,16 +96,6 @@ def test_a_wrong_cell_is_named_by_row_and_column(tmp_path: Path, lines: tuple[st
     assert "d.csv" in str(caught.value)
 
 
-def test_dates_written_otherwise_are_read_where_only_one_reading_fits(tmp_path: Path) -> None:
-    """A day above twelve tells day from month, and the reading is said."""
-    path = write(tmp_path / "d.csv", "ds,y", "31/01/1939,1", "28/02/1939,2")
-
-    table = read_table(path, Columns())
-
-    assert table.frame["ds"].tolist() == [pd.Timestamp("1939-01-31"), pd.Timestamp("1939-02-28")]
-    assert table.findings[0].code == "DATES_NOT_ISO"
-
-
 def test_a_timezone_makes_instants_of_local_times(tmp_path: Path) -> None:
     """Of an hour that clocks repeat, the second row is the second; one that they skip is refused."""
     path = write(tmp_path / "d.csv", "ds,y", "2024-10-27 02:30,1", "2024-10-27 02:30,2", "2024-10-27 03:30,3")
@@ -128,15 +118,6 @@ def test_one_offset_is_the_files_clock_and_several_are_utc(tmp_path: Path) -> No
         pd.Timestamp("2020-03-29T00"),
         pd.Timestamp("2020-03-29T01"),
     ]
-
-
-def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
-    """The format of the file makes no difference."""
-    csv = write(tmp_path / "d.csv", "unique_id,ds,y", "a,1939-01-01,1", "a,1939-02-01,2")
-    frame = pd.read_csv(csv, parse_dates=["ds"])
-    frame.to_parquet(tmp_path / "d.parquet")
-
-    pd.testing.assert_frame_equal(read_table(tmp_path / "d.parquet", Columns()).frame, read_table(csv, Columns()).frame)
 
 
 def test_parquet_with_a_time_zone_keeps_local_days_and_brings_hours_to_utc(tmp_path: Path) -> None:

@@ -1,8 +1,3 @@
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +10,13 @@ from training.demo.events import Recovery
 from training.demo.live import LiveDemo
 from training.demo.replay import ReplayPlan
 from training.processes import ChildFailed
+from training.service_client.client import Address
 
-RESPONSE = {
+RESPONSE: dict[str, Any] = {
     "model": {"name": "temperatures", "version": "3"},
     "forecasts": [{"timestamps": ["1940-01"], "median": [4.0], "intervals": {"80": {"lower": [3.0], "upper": [5.0]}}}],
     "errors": [],
 }
-
-
-@contextmanager
-def responding(status: int, body: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve one response on loopback; yield the address and the requests."""
-    requests: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            requests[-1]["authorization"] = self.headers["Authorization"]
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", requests
-        server.shutdown()
-        thread.join()
 
 
 def test_ten_real_years_of_nottingham_are_forecast(
@@ -54,22 +24,21 @@ def test_ten_real_years_of_nottingham_are_forecast(
 ) -> None:
     """120 months up to December 1939, with the key of the environment; the table shows the response."""
     monkeypatch.setenv("ALMANAC_API_KEY", "secret")
-    with responding(200, RESPONSE) as (address, requests):
-        demo.show_forecast(address)
+    sent: list[Any] = []
 
-    series = requests[0]["series"][0]
+    def post(*request: object) -> dict[str, Any]:
+        sent.append(request)
+        return RESPONSE
+
+    monkeypatch.setattr(demo, "post_json", post)
+
+    demo.show_forecast("http://service")
+
+    [(address, path, body)] = sent
+    series = body["series"][0]
+    assert (address, path, body["horizon"]) == (Address("http://service", "secret"), "/forecast", 24)
     assert (series["start"], len(series["values"]), series["values"][-1]) == ("1930-01", 120, 3.22)
-    assert (requests[0]["horizon"], requests[0]["authorization"]) == (24, "Bearer secret")
     assert "3.0 … 5.0" in capsys.readouterr().out
-
-
-def test_a_refusal_is_reported() -> None:
-    """With its status and text."""
-    with (
-        responding(422, {"code": "HORIZON_INVALID"}) as (address, _),
-        pytest.raises(ChildFailed, match=r"422.*HORIZON_INVALID"),
-    ):
-        demo.show_forecast(address)
 
 
 def test_a_failed_training_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,4 @@
 import io
-import json
 import subprocess
 import sys
 from datetime import datetime
@@ -10,8 +9,7 @@ from rich.console import Console
 
 from training.config.toml import merge, read_config
 from training.config.training import train_config
-from training.demo.events import Event
-from training.demo.live import CONFIG, LiveDemo, make_home, print_events, print_jobs, train_first
+from training.demo.live import CONFIG, LiveDemo, make_home, print_jobs, train_first
 from training.demo.replay import ReplayPlan, World
 from training.processes import ChildFailed, ChildProcess
 
@@ -56,34 +54,6 @@ def test_the_configuration_is_valid() -> None:
 
     assert config.architecture == ("lstm",)
     assert config.retrain.warm_start
-
-
-@pytest.mark.parametrize("as_json", [True, False])
-def test_events_are_lines_and_json_on_request(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, as_json: bool
-) -> None:
-    """Standard output has JSON only; the console says that the break is artificial."""
-    demo = make_demo(tmp_path, as_json=as_json)
-    on_event = print_events(demo, ReplayPlan())
-
-    on_event(Event("observed", ReplayPlan().broken, {"observations": 5}))
-    on_event(Event("not_needed", "1987-01", {"job": "j", "version": "1", "seconds": 1.0}))
-
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [event["event"] for event in lines] == (["observed", "not_needed"] if as_json else [])
-    assert "artificial break" in printed(demo)
-    assert "no reason" in printed(demo)
-
-
-def test_each_step_of_a_job_is_printed_once(tmp_path: Path) -> None:
-    """A failed one with its error."""
-    demo = make_demo(tmp_path)
-    on_job = print_jobs(demo, ())
-
-    on_job({"id": "j", "steps": [STEP]})
-    on_job({"id": "j", "steps": [STEP, {**STEP, "name": "fit", "error": {"detail": "Too long."}}]})
-
-    assert [line.strip() for line in printed(demo).splitlines()] == ["read: 1.0 s", "fit: Too long."]
 
 
 def test_a_job_is_not_waited_for_without_a_worker(tmp_path: Path) -> None:
