@@ -114,7 +114,7 @@ def _add_layers(app: Application, service: Service, settings: Settings, host: st
 
 
 async def keep_running(task: Background) -> None:
-    """Run a background task, and again after a pause whenever it fails, as for want of file descriptors."""
+    """Run a background task, and again after a pause whenever it fails, such as without file descriptors."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         began = time.monotonic()
