@@ -5,23 +5,38 @@ Run by `.venv-ray/bin/python -m tests.prove.ray_cluster FOLDER`; writes FOLDER/o
 
 import hashlib
 import json
-import os
 import sys
-import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import ray
+from ray.cluster_utils import Cluster
+
+from models import starters
+from training.bulk import layout
+from training.bulk.layout import Part
+from training.bulk.manifest import PartRecord
+from training.bulk.part_forecast import Job, Model, PartForecaster
+from training.bulk.places import Place
+from training.bulk.run import BulkRequest, forecast_folder
+from training.config.training import Columns
+from training.engines.engine import Done, Work
+from training.engines.local import LocalEngine
+from training.engines.ray_engine import RayEngine
+from training.progress import Progress
 
 PART = 32
 SERIES = 2_400
 BEFORE = 10
-"""Parts that are written before the node is removed."""
+"""Parts that are finished before the node is removed."""
 
-WAIT_SECONDS = 900
+HELD_SECONDS = 300
+"""Longest time that a task waits for the end of its node."""
 
 
 def write_histories(folder: Path) -> Path:
@@ -43,36 +58,53 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("part-*.parquet"))}
 
 
-def remove_when_written(cluster: Any, node: Any, output: Path, seen: dict[str, int]) -> None:  # noqa: ANN401 - Ray's
-    """Remove a node as soon as some parts are written, and keep how many there were."""
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
-        written = len(list(output.glob("_parts/*.json")))
-        if written >= BEFORE:
-            cluster.remove_node(node, allow_graceful=False)
-            seen["written_before"] = written
-            return
-        time.sleep(0.05)
+class HeldForecaster(PartForecaster):
+    """Forecasts parts; on the node that is going to be removed, a task writes its part and then waits for the end."""
+
+    def __init__(self, job: Job, doomed: str, attempts: Path) -> None:
+        """Load the network, and note which node this is."""
+        super().__init__(job)
+        self._attempts = attempts
+        self._is_doomed = ray.get_runtime_context().get_node_id() == doomed
+
+    def __call__(self, part: Part) -> PartRecord:
+        """Count the attempt, then forecast."""
+        (self._attempts / f"{part.number}-{uuid.uuid4().hex}").touch()
+        record = super().__call__(part)
+        if self._is_doomed:
+            time.sleep(HELD_SECONDS)
+        return record
+
+
+class LosingEngine(RayEngine):
+    """Ray, which loses a node after some results.
+
+    Args:
+        cluster: The cluster.
+        node: What is removed.
+        attempts: Folder in which each attempt leaves a file.
+    """
+
+    def __init__(self, cluster: Cluster, node: Any, attempts: Path) -> None:  # noqa: ANN401 - Ray's
+        """Join the cluster."""
+        super().__init__()
+        self._cluster, self._node, self._attempts = cluster, node, attempts
+
+    def run(self, work: Work, tasks: Sequence[Any]) -> Iterator[Done]:
+        """Yield the results; the node is removed after BEFORE of them."""
+        held = Work(HeldForecaster, (*work.arguments, self._node.node_id, self._attempts), work.threads)
+        for number, done in enumerate(super().run(held, tasks)):
+            if number == BEFORE:
+                self._cluster.remove_node(self._node, allow_graceful=False)
+            yield done
 
 
 def main(root: Path) -> None:
     """Forecast in this process, then on the cluster, and write what came of both."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    from models import starters
-    from training.bulk import layout
-    from training.bulk.part_forecast import Model
-    from training.bulk.places import Place
-    from training.bulk.run import BulkRequest, forecast_folder
-    from training.config.training import Columns
-    from training.engines.engine import Done, Work
-    from training.engines.local import LocalEngine
-    from training.engines.ray_engine import RayEngine
-    from training.progress import Progress
-
     layout.SERIES_A_PART = PART
     data, model = write_histories(root / "in"), Model(starters.NAME, starters.version())
+    attempts = root / "attempts"
+    attempts.mkdir()
 
     def ask(name: str) -> BulkRequest:
         return BulkRequest(model, Place.of(str(data)), Place.of(str(root / name)), Columns(), (80.0,), 12)
@@ -81,26 +113,17 @@ def main(root: Path) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     ray.init(address=cluster.address, log_to_driver=False)
-    seen: dict[str, int] = {"nodes": len(ray.nodes())}
-    remover = threading.Thread(target=remove_when_written, args=(cluster, nodes[1], root / "ray", seen), daemon=True)
-    remover.start()
+    before = sum(one["Alive"] for one in ray.nodes())
 
-    class Slow(RayEngine):
-        """Gives the remover time: results are taken one by one."""
+    manifest = forecast_folder(ask("ray"), LosingEngine(cluster, nodes[1], attempts), Progress())
 
-        def run(self, work: Work, tasks: Sequence[Any]) -> Iterator[Done]:
-            for done in super().run(work, tasks):
-                time.sleep(0.02)
-                yield done
-
-    manifest = forecast_folder(ask("ray"), Slow(), Progress())
-    remover.join(60)
-    seen["nodes_left"] = sum(one["Alive"] for one in ray.nodes())
     frame = pd.concat([pd.read_parquet(path) for path in sorted((root / "ray").glob("part-*.parquet"))])
     counts = frame.groupby("unique_id").size()
     outcome = {
-        **seen,
+        "nodes": before,
+        "nodes_left": sum(one["Alive"] for one in ray.nodes()),
         "parts": manifest["parts"],
+        "attempts": len(list(attempts.iterdir())),
         "same": digests(root / "local") == digests(root / "ray"),
         "series": len(counts),
         "rows_of_each": sorted(set(counts.tolist())),
@@ -111,5 +134,7 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    main(Path(sys.argv[1]))
+    # Workers of Ray import the classes of this file by its name, which that of a script is not.
+    from tests.prove import ray_cluster
+
+    ray_cluster.main(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ import pytest
 
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-ray" / "bin" / "python"
 
-pytestmark = [pytest.mark.prove, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(900)]
 
 
 def test_a_lost_node_changes_nothing(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_lost_node_changes_nothing(tmp_path: Path) -> None:
 
     outcome = json.loads((tmp_path / "outcome.json").read_text())
     assert (outcome["nodes"], outcome["nodes_left"]) == (3, 2)
-    assert outcome["written_before"] < outcome["parts"]
+    assert outcome["attempts"] > outcome["parts"]  # a part that the lost node had written was forecast again
     assert outcome["same"]
     assert outcome["series"] == 2_400
     assert outcome["rows_of_each"] == [12]

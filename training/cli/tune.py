@@ -13,6 +13,8 @@ from training.cli.options import (
     FILE_HELP,
     column_options,
     covariate_options,
+    engine_of,
+    engine_options,
     make_runtime,
     missing_option,
     open_registry,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--study", help="Name of the study; an existing one is continued. Default: the experiment's name.")
 @click.option("--output", type=FILE, help="The best configuration. Default: ALMANAC_HOME/studies/STUDY.toml.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Any setting, such as fit.max_steps=400.")
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 @covariate_options
 @missing_option
@@ -61,7 +64,8 @@ def tune(  # noqa: PLR0913 - click's options
     """Try settings on validation origins before the held-out end, and write the best as TOML for `almanac train`.
 
     CONFIG is a TOML file as `almanac train` takes; its table [space] lists the settings to vary. After
-    Ctrl-C the same command resumes the study.
+    Ctrl-C the same command resumes the study. With --engine trials are drawn in rounds of eight and
+    fitted on all cores.
 
     \b
     Example:
@@ -71,6 +75,7 @@ def tune(  # noqa: PLR0913 - click's options
     from training.tuning.search import Budget
     from training.tuning.tune import tune as run_search
 
+    engine = engine_of({key: flags.pop(key) for key in ("engine", "workers")})
     columns = pop_columns(flags)
     flags["data"] = None if flags["data"] is None else str(flags["data"])
     layers = [read_config(config)] if config else []
@@ -78,7 +83,7 @@ def tune(  # noqa: PLR0913 - click's options
     chosen = architecture.split(",") if architecture else settings.pop("architecture", None)
     search = _make_search(settings, chosen, Budget(trials, max_seconds), study, output)
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
-        found = run_search(search, open_registry(make=True), make_runtime(Path(scratch)))
+        found = run_search(search, open_registry(make=True), make_runtime(Path(scratch)), engine)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -9,6 +9,9 @@ from models.errors import AlmanacError, TrainingError
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 
+QUEUED = 2
+"""Tasks handed out for each worker: the next one waits while one runs."""
+
 
 class WorkerLost(TrainingError):
     """A worker process ended in the middle of a task."""

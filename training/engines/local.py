@@ -8,10 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from training.engines.engine import LOCAL, Done, Work, WorkerLost, attempt
-
-QUEUED = 2
-"""Tasks handed out for each worker: the next one waits while one runs."""
+from training.engines.engine import LOCAL, QUEUED, Done, Work, WorkerLost, attempt
 
 _here: dict[str, Callable[[Any], Any]] = {}
 """In a worker process: what it does."""

@@ -1,25 +1,30 @@
-"""Ray engine: tasks in actors of a Ray cluster, or of this machine where there is no cluster."""
+"""Ray engine: tasks on a Ray cluster, or on this machine where there is no cluster."""
 
 import logging
 import os
-import pickle
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from models.errors import ConfigInvalid
-from training.engines.engine import RAY, Done, Work, attempt
+from training.engines.engine import QUEUED, RAY, Done, Work, WorkerLost, attempt
 
 ADDRESS = "RAY_ADDRESS"
 """Variable with the address of a cluster; without one, Ray starts on this machine."""
 
+RETRIES = 3
+"""Times that a task runs again after its worker or its node was lost."""
+
+_here: dict[str, Callable[[Any], Any]] = {}
+"""In a worker process: what it does in the newest run."""
+
 
 class RayEngine:
-    """Tasks in actors, which `ray.data` starts again on another node if theirs is lost.
+    """Tasks of Ray: one whose node is lost runs again on another.
 
     Args:
-        workers: Actors; None takes one for each core of the cluster.
+        workers: Tasks at once; None takes as many as the cluster has cores, also while it grows.
 
     Raises:
         ConfigInvalid: If Ray is not installed, or does not start.
@@ -33,46 +38,67 @@ class RayEngine:
         self.workers = workers
 
     def run(self, work: Work, tasks: Sequence[Any]) -> Iterator[Done]:
-        """Yield the result of each task, in the order in which they end.
+        """Yield the result of each task, in the order in which they end, each once; raises WorkerLost.
 
-        A task whose node is lost runs again elsewhere: tasks write the same files again, and each result counts once.
+        A task that is lost after it wrote its files writes the same files again.
         """
         import ray
-        import ray.data
 
         if not tasks:
             return
-        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        count = min(self.workers or max(1, cores // work.threads), len(tasks))
-        rows = [{"at": at, "task": pickle.dumps(task)} for at, task in enumerate(tasks)]
-        found = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _Actor,
-            fn_constructor_args=(work,),
-            batch_size=1,
-            num_cpus=work.threads,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=count, initial_size=count),
-        )
-        seen = set[int]()
-        for row in found.iter_rows():
-            done: Done = pickle.loads(row["done"])  # noqa: S301 - written by our own actor
-            if done.at not in seen:
-                seen.add(done.at)
-                yield done
+        run = ray.remote(num_cpus=work.threads, max_retries=RETRIES)(_run)
+        key, sent = uuid.uuid4().hex, [ray.put(work)]  # in a list it is fetched once by each worker, not by each task
+        left, waiting = iter(enumerate(tasks)), list[Any]()
+        try:
+            while True:
+                room = self._at_once(work.threads) - len(waiting)
+                waiting += [run.remote(key, sent, at, task) for at, task in islice(left, max(room, 0))]
+                if not waiting:
+                    return
+                ended, waiting = ray.wait(waiting)
+                yield from map(_result, ended)
+        finally:
+            for one in waiting:
+                ray.cancel(one)
+
+    def _at_once(self, threads: int) -> int:
+        """Return how many tasks Ray may have at once; some wait, so that no core does."""
+        import ray
+
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        return self.workers or QUEUED * max(cores // threads, 1)
 
 
-class _Actor:
-    """One worker: a function made once, called with one task at a time."""
+def _result(reference: Any) -> Done:  # noqa: ANN401 - Ray's
+    """Return the result of a task that ended; raises WorkerLost if it was lost too often."""
+    import ray
+    from ray import exceptions
 
-    def __init__(self, work: Work) -> None:
-        self._run = work.make(*work.arguments)
+    lost = (
+        exceptions.WorkerCrashedError,
+        exceptions.NodeDiedError,
+        exceptions.OutOfMemoryError,
+        exceptions.ObjectLostError,
+    )
+    try:
+        done: Done = ray.get(reference)
+    except lost as error:
+        raise WorkerLost(
+            f"A task was lost {RETRIES + 1} times with its worker or its node: {str(error).splitlines()[0]}",
+            hint="Run the same command with fewer --workers, or on nodes with more memory.",
+        ) from error
+    return done
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Return the pickled results of pickled tasks."""
-        done = [
-            attempt(self._run, int(at), pickle.loads(task))  # noqa: S301 - written by our own engine
-            for at, task in zip(batch["at"], batch["task"], strict=True)
-        ]
-        return {"done": np.array([pickle.dumps(one) for one in done], dtype=object)}
+
+def _run(key: str, sent: Sequence[Any], at: int, task: object) -> Done:
+    """Carry out a task in a worker process of Ray; its function is made once for each run."""
+    import ray
+
+    if key not in _here:
+        _here.clear()
+        work: Work = ray.get(sent[0])
+        _here[key] = work.make(*work.arguments)
+    return attempt(_here[key], at, task)
 
 
 def _connect() -> None:
@@ -81,15 +107,11 @@ def _connect() -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise ConfigInvalid(
             "The engine ray needs the ray extra, which is not installed.",
             hint="Install almanac-forecast[ray], or use --engine local.",
         ) from error
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     if ray.is_initialized():
         return
     try:

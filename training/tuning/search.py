@@ -3,23 +3,23 @@
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models import artifact
 from models.errors import AlmanacError, ConfigInvalid, RegistryError, TrainingError
 from models.jobs.setting_bounds import DAYS_30, SettingBounds
 from training.config.toml import merge
 from training.config.training import TrainConfig, train_config
-from training.fit.candidate import Candidate, EpochRecord
-from training.fit.request import FitRequest
+from training.fit.candidate import EpochRecord
+from training.fit.request import OnEpoch
 from training.pipeline.task import Runtime, TrainingTask
 from training.registry import provenance, runs
 from training.registry.client import Registry
 from training.registry.parameters import run_params
 from training.tuning import search_space
+from training.tuning.fitted_trial import FittedTrial, request_of
 from training.tuning.search_space import Space
 from training.tuning.study import count_outcomes, count_trials, outcome_of
 
@@ -110,13 +110,36 @@ class RunningSearch:
 
 
 def run_trial(running: RunningSearch, trial: "Trial") -> None:
-    """Fit one network with drawn settings and tell the study the result; raises RegistryError."""
+    """Fit one network with drawn settings here, and tell the study the result; raises RegistryError."""
+    config, drawn = draw_trial(running, trial)
+    directory = running.runtime.folder(f"trial-{trial.number}")
+
+    def fit(on_epoch: OnEpoch) -> FittedTrial:
+        training_set = running.task.training_set(whole=False)
+        return FittedTrial.of(running.runtime.fit(request_of(config, training_set, directory, on_epoch)))
+
+    end_trial(running, trial, config, drawn, fit)
+    shutil.rmtree(directory)
+
+
+def draw_trial(running: RunningSearch, trial: "Trial") -> tuple[TrainConfig, dict[str, Any]]:
+    """Return the configuration of a trial, and the settings in it that were drawn."""
+    drawn = search_space.draw(running.search.space, trial)
+    return train_config(merge(running.search.settings, search_space.nested(drawn), {"seeds": 1})), drawn
+
+
+def end_trial(
+    running: RunningSearch,
+    trial: "Trial",
+    config: TrainConfig,
+    drawn: Mapping[str, Any],
+    fit: Callable[[OnEpoch], FittedTrial],
+) -> None:
+    """Log what `fit` returns, tell the study, and write the best settings so far; raises RegistryError."""
     from optuna.trial import TrialState
 
-    drawn = search_space.draw(running.search.space, trial)
-    config = train_config(merge(running.search.settings, search_space.nested(drawn), {"seeds": 1}))
     try:
-        candidate = _fit(running, trial, config, drawn)
+        fitted = _track(running, trial, config, drawn, fit)
     except RegistryError:
         raise
     except AlmanacError as error:
@@ -124,28 +147,27 @@ def run_trial(running: RunningSearch, trial: "Trial") -> None:
         running.study.tell(trial, state=TrialState.FAIL)
         running.report(f"{_label(running, trial)}: failed: {error.detail}", "red")
         return
-    if candidate is None:
+    if fitted is None:
         running.study.tell(trial, state=TrialState.PRUNED)
         _report_end(running, trial, "pruned")
         return
-    running.study.tell(trial, float(candidate.validation["mase"]))
+    running.study.tell(trial, fitted.validation_mase)
     if running.study.best_trial.number == trial.number:
         running.write_best()
-    _report_end(running, trial, f"validation MASE {candidate.validation['mase']:.4f}")
+    _report_end(running, trial, f"validation MASE {fitted.validation_mase:.4f}")
 
 
-def _fit(running: RunningSearch, trial: "Trial", config: TrainConfig, drawn: Mapping[str, Any]) -> Candidate | None:
-    """Return the network of a trial, fitted in a run of its own, or None if it was pruned."""
-    runtime, registry, architecture = running.runtime, running.registry, config.first_network
-    directory = runtime.folder(f"trial-{trial.number}")
+def _track(
+    running: RunningSearch,
+    trial: "Trial",
+    config: TrainConfig,
+    drawn: Mapping[str, Any],
+    fit: Callable[[OnEpoch], FittedTrial],
+) -> FittedTrial | None:
+    """Return what `fit` returns, logged in a run of its own, or None if an epoch shows that the trial is to be pruned."""
+    runtime, registry = running.runtime, running.registry
     with runs.tracked_run(registry, config.name, f"trial {trial.number}", parent=running.run_id) as run_id:
-        described = provenance.describe(
-            config, running.task.data, runtime.environment, architecture=architecture, seed=config.seed
-        )
-        runs.log_provenance(registry, run_id, described)
-        tags = {"architecture": architecture, "trial.number": trial.number, "trial.drawn": dict(drawn)}
-        others = {key: value for key, value in drawn.items() if key not in run_params(described)}
-        registry.log(run_id, params=others, tags={"almanac.kind": "trial", **tags})
+        _log_trial(running, run_id, trial, config, drawn)
         with runtime.progress.training(_label(running, trial)) as show:
 
             def on_epoch(epoch: EpochRecord) -> None:
@@ -153,25 +175,29 @@ def _fit(running: RunningSearch, trial: "Trial", config: TrainConfig, drawn: Map
                 runs.log_epoch(registry, run_id, epoch)
                 _prune(trial, epoch, config)
 
-            request = FitRequest(
-                training_set=running.task.training_set(whole=False),
-                architecture=architecture,
-                name=config.name,
-                seed=config.seed,
-                config=config.fit,
-                directory=directory,
-                on_epoch=on_epoch,
-            )
             try:
-                candidate = runtime.fit(request)
+                fitted = fit(on_epoch)
             except Pruned:
                 registry.log(run_id, tags={"trial.state": "pruned"})
                 return None
-        if math.isnan(candidate.validation["mase"]):
+        if math.isnan(fitted.validation_mase):
             raise TrainingError("The validation error is not a number.")
-        _log_end(running, run_id, trial.number, candidate)
-        shutil.rmtree(directory)
-        return candidate
+        _log_end(running, run_id, trial.number, fitted)
+        return fitted
+
+
+def _log_trial(
+    running: RunningSearch, run_id: str, trial: "Trial", config: TrainConfig, drawn: Mapping[str, Any]
+) -> None:
+    """Log what a trial is."""
+    registry, architecture = running.registry, config.first_network
+    described = provenance.describe(
+        config, running.task.data, running.runtime.environment, architecture=architecture, seed=config.seed
+    )
+    runs.log_provenance(registry, run_id, described)
+    tags = {"architecture": architecture, "trial.number": trial.number, "trial.drawn": dict(drawn)}
+    others = {key: value for key, value in drawn.items() if key not in run_params(described)}
+    registry.log(run_id, params=others, tags={"almanac.kind": "trial", **tags})
 
 
 def _prune(trial: "Trial", epoch: EpochRecord, config: TrainConfig) -> None:
@@ -183,13 +209,12 @@ def _prune(trial: "Trial", epoch: EpochRecord, config: TrainConfig) -> None:
         raise Pruned
 
 
-def _log_end(running: RunningSearch, own: str, number: int, candidate: Candidate) -> None:
+def _log_end(running: RunningSearch, own: str, number: int, fitted: FittedTrial) -> None:
     """Log a trial's error and choices in its own run, and the least error so far as a step of the search's curve."""
-    registry, error = running.registry, float(candidate.validation["mase"])
-    figures = {"validation.mase": error, "train_seconds": candidate.train_seconds}
-    digest = provenance.weights_digest(candidate.directory / artifact.NETWORK)
-    registry.log(own, metrics=figures, tags={"trial.state": "complete", "weights_digest": digest})
-    registry.log_json(own, provenance.choices(candidate.forecaster.spec), provenance.CHOICES)
+    registry, error = running.registry, fitted.validation_mase
+    figures = {"validation.mase": error, "train_seconds": fitted.train_seconds}
+    registry.log(own, metrics=figures, tags={"trial.state": "complete", "weights_digest": fitted.weights_digest})
+    registry.log_json(own, fitted.choices, provenance.CHOICES)
     complete = [one.value for one in running.study.trials if outcome_of(one) == "complete" and one.value is not None]
     registry.log(running.run_id, metrics={"search/least_validation_mase": min([error, *complete])}, step=number)
 

@@ -11,6 +11,7 @@ from typing import Any
 from models.errors import TrainingError
 from training.config.training import train_config
 from training.data.holdout import describe_split, hold_out
+from training.engines.engine import Engine
 from training.evaluation import figures
 from training.pipeline.plan import read_data
 from training.pipeline.task import Runtime, TrainingTask
@@ -18,6 +19,7 @@ from training.registry import provenance, runs
 from training.registry.client import Registry
 from training.registry.views import search_view
 from training.tuning import search_space
+from training.tuning.rounds import ROUND, run_round
 from training.tuning.search import RunningSearch, Search, run_trial
 from training.tuning.study import (
     check_same,
@@ -49,8 +51,10 @@ class SearchResult:
         return asdict(self) | {"output": str(self.output)}
 
 
-def tune(search: Search, registry: Registry, runtime: Runtime) -> SearchResult:
+def tune(search: Search, registry: Registry, runtime: Runtime, engine: Engine | None = None) -> SearchResult:
     """Try settings until the budget is used up, and write the best ones as a configuration.
+
+    With an engine trials run in rounds, each as a task of its own: the result is the same on every engine.
 
     Trials are compared on validation origins before the cutoff; the held-out block is never used.
 
@@ -72,30 +76,34 @@ def tune(search: Search, registry: Registry, runtime: Runtime) -> SearchResult:
                 _log_begin(running)
             _report_plan(running)
             try:
-                _run_trials(running)
+                _run_trials(running, engine)
                 return _conclude(running)
             except KeyboardInterrupt:
                 _report_stopped(running, "Stopped")
                 raise
 
 
-def _run_trials(running: RunningSearch) -> None:
-    """Run trials one after the other until trials or seconds are used up; the configured settings come first."""
+def _run_trials(running: RunningSearch, engine: Engine | None) -> None:
+    """Run trials until their number or the seconds are used up; the configured settings come first."""
     study, budget, config = running.study, running.search.budget, running.task.config
     if not study.trials:
         first = {key: getattr(config.fit, key.removeprefix("fit."), None) for key in running.search.space}
         first |= {"fit.batch_size": config.fit.batch, "fit.max_steps": config.fit.schedules[-1]}
         first["architecture"] = config.first_network
         study.enqueue_trial(search_space.as_params(running.search.space, first))
-    while count_trials(study) < budget.trials:
+    while left := max(budget.trials - count_trials(study), 0):
         if running.seconds > budget.max_seconds:
             _report_stopped(running, f"{budget.max_seconds:g} s are used up")
             return
-        trial = study.ask()
+        trials = [study.ask() for _ in range(1 if engine is None else min(ROUND, left))]
         try:
-            run_trial(running, trial)
+            if engine is None:
+                run_trial(running, trials[0])
+            else:
+                run_round(running, trials, engine)
         except BaseException:
-            give_back(study, trial)
+            for trial in trials:
+                give_back(study, trial)
             raise
 
 

@@ -18,6 +18,7 @@ from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_epoch
 from training.config.toml import read_config
 from training.config.training import train_config
+from training.engines.local import LocalEngine
 from training.fit.candidate import Candidate, TrainingSet
 from training.fit.request import FitRequest
 from training.pipeline import candidates
@@ -167,6 +168,26 @@ def test_hopeless_trials_are_pruned_by_their_epochs(
     with open_study(search.folder, search.study, seed=0) as study:
         reported = [value for one in study.trials for value in one.intermediate_values.values()]
     assert np.isfinite(reported).all()
+
+
+def test_an_engine_fits_the_same_trials(
+    registry: Registry, make_runtime: MakeRuntime, make_search: Callable[..., Search]
+) -> None:
+    """Settings and errors are those of a search without an engine; of an interrupted round only the rest is fitted again."""
+    alone, interrupted, rounds, search = FakeFit(), FakeFit(stop_at=2), FakeFit(), make_search(trials=3)
+    expected = tune(search, registry, make_runtime(alone))
+    search = replace(search, study="rounds")
+    with pytest.raises(KeyboardInterrupt):
+        tune(search, registry, make_runtime(interrupted), LocalEngine(1))
+
+    found = tune(search, registry, make_runtime(rounds), LocalEngine(1))
+
+    assert (interrupted.asked, rounds.asked) == (alone.asked[:2], alone.asked[1:])
+    assert (found.best, found.validation_mase, found.trials) == (
+        expected.best,
+        expected.validation_mase,
+        expected.trials,
+    )
 
 
 def test_an_interrupted_search_goes_on_where_it_was(
