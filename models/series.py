@@ -225,6 +225,16 @@ class Series:
     def __add__(self, shift: float) -> Self:
         return replace(self, values=self.values + shift)
 
+    def with_values(self, values: Values, name: str) -> Self:
+        """Return a series of another id and as many other values, with the same dates, and without covariates.
+
+        Args:
+            values: Shape (length,), float64, all finite; the array becomes read-only.
+            name: Id of the new series.
+        """
+        dates = (self.start, self.frequency, self.timezone, self.style, self.repairs)
+        return self._sound(values, name, *dates, NO_COVARIATES, NO_COVARIATES, self.bounds, self.findings)
+
     def before(self, cutoff: int) -> Self:
         """Return the first `cutoff` values as a series; raise SeriesEmpty or SeriesAllMissing if none is left.
 

@@ -15,6 +15,7 @@ from models.irregular.bounds import UNBOUNDED, Bounds
 from models.irregular.grid_placement import infer_for
 from models.series import Series
 from models.tables.parquet import sheet_of
+from models.values import all_finite
 from training.config.training import Columns
 from training.data.long_frame import Rows, end_with_zero, group_rows, part_rows
 from training.data.reader import Table, table_of
@@ -155,8 +156,8 @@ class _PartMaker:
         """Return one series; raises AlmanacError."""
         dates = group.ds.tobytes()
         known = self.alike.get(dates)
-        if known is not None and later is None and np.isfinite(group.y).all():
-            return replace(known, values=group.y, id=group.id)
+        if known is not None and later is None and all_finite(group.y):
+            return known.with_values(group.y, group.id)
         self._check_step(group)
         made = self.maker.make(group, later)
         if made is None:

@@ -18,7 +18,7 @@ from models.forecasting.sampling import read_sampling
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
-from training.bulk.frame import stamps_of, to_frame
+from training.bulk.frame import stamps_of, to_frame, to_table
 from training.config.training import Columns
 from training.data.series_options import KEEP, SeriesOptions
 from training.data.series_set import SeriesSet, read_series
@@ -165,7 +165,9 @@ def write(found: FileForecasts, path: Path) -> None:
         if path.suffix.lower() == ".json":
             path.write_text(json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         elif path.suffix.lower() == ".parquet":
-            to_frame(found.forecasts, found.stamps).to_parquet(path, index=False)
+            import pyarrow.parquet as pq
+
+            pq.write_table(to_table(found.forecasts, found.stamps), path)
         else:
             to_frame(found.forecasts, found.stamps).to_csv(path, index=False)
     except OSError as error:

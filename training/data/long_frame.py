@@ -51,13 +51,16 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     codes, distinct = pd.factorize(frame["unique_id"])
     ids = np.asarray(distinct, dtype=object)  # an index of Arrow text is slow to look into
     ds = frame["ds"].to_numpy(dtype="datetime64[us]")
-    order = np.lexsort((ds, codes))
-    codes, ds = codes[order], ds[order]
-    y, row = frame["y"].to_numpy(dtype=np.float64)[order], frame["row"].to_numpy(dtype=np.int64)[order]
-    columns = {name: column[order] for name, column in table.covariates.items()}
+    y, row = frame["y"].to_numpy(dtype=np.float64), frame["row"].to_numpy(dtype=np.int64)
+    columns = dict(table.covariates)
     same = codes[1:] == codes[:-1]
-    if ((np.diff(order) < 0) & same).any():
-        findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
+    if not ((codes[1:] > codes[:-1]) | (same & (ds[1:] >= ds[:-1]))).all():
+        order = np.lexsort((ds, codes))
+        codes, ds, y, row = codes[order], ds[order], y[order], row[order]
+        columns = {name: column[order] for name, column in columns.items()}
+        same = codes[1:] == codes[:-1]
+        if ((np.diff(order) < 0) & same).any():
+            findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
     repeats = find_repeats(same & (ds[1:] == ds[:-1]), [y, *columns.values()])
     if repeats.any() and table.explain_repeats() is None:
         findings += (_say_repeats(row, repeats),)
@@ -110,7 +113,7 @@ def part_rows(
         if not known:
             return list(groups), {}, ()
         last = max(known)
-    later = {group.id: group.where(group.ds > last) for group in groups if (group.ds > last).any()}
+    later = {group.id: group.where(group.ds > last) for group in groups if group.ds[-1] > last}
     rows = sum(len(group.ds) for group in later.values())
     if not rows:
         return list(groups), {}, ()
