@@ -59,20 +59,26 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 class HeldForecaster(PartForecaster):
-    """Forecasts parts; on the node that is going to be removed, a task writes its part and then waits for the end."""
+    """Forecasts parts; on the node that is going to be removed, a task writes its part and then waits for the end.
+
+    On the other nodes the first tasks wait for that: without it, they could be through before that node has begun.
+    """
 
     def __init__(self, job: Job, doomed: str, attempts: Path) -> None:
         """Load the network, and note which node this is."""
         super().__init__(job)
-        self._attempts = attempts
+        self._attempts, self._held = attempts, attempts.with_name("held")
         self._is_doomed = ray.get_runtime_context().get_node_id() == doomed
 
     def __call__(self, part: Part) -> PartRecord:
         """Count the attempt, then forecast."""
         (self._attempts / f"{part.number}-{uuid.uuid4().hex}").touch()
         record = super().__call__(part)
+        end = time.monotonic() + HELD_SECONDS
         if self._is_doomed:
-            time.sleep(HELD_SECONDS)
+            self._held.touch()
+        while time.monotonic() < end and (self._is_doomed or not self._held.exists()):
+            time.sleep(0.05)
         return record
 
 

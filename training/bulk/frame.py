@@ -67,7 +67,8 @@ def _numbers(forecasts: Sequence[Forecast]) -> Mapping[str, NDArray[np.float64]]
 def _dates(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401 - an array of pyarrow
     import pyarrow as pa
 
-    zones = {(one.timezone, None if one.timezone else offset_of(one.style)) for one in forecasts}
+    written = {(one.timezone, one.style) for one in forecasts}
+    zones = {(zone, None if zone else offset_of(style)) for zone, style in written}
     known = [one.timestamps for one in forecasts if one.timestamps is not None]
     if len(zones) > 1 or len(known) < len(forecasts):
         return pa.array([text for some in stamps for text in some], pa.string())

@@ -1,5 +1,6 @@
 """PartForecaster: reads, forecasts and writes one part after the other, in one worker with one network."""
 
+import gc
 import hashlib
 import tempfile
 from collections import Counter
@@ -84,6 +85,7 @@ class PartForecaster:
         self._job = job
         self._reader = PartReader(job.data, job.layout, job.reading.covariates.read)
         self._forecaster = _load(job)
+        gc.freeze()  # the collector looks through what is loaded for good again and again otherwise
         self._warning = starters.season_warning(job.reading.frequency) if not job.model.files else None
 
     def __call__(self, part: Part) -> PartRecord:
