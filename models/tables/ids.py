@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.ids import plain_id
+from models.ids import BLANKS, plain_id
 from models.tables.cells import as_text
 from models.tables.faults import ID, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -48,10 +48,14 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
 def _plain(texts: Any) -> Any:  # noqa: ANN401 - pyarrow's
     """Return texts as ids, null for those that are nothing but blanks."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     encoded = texts.dictionary_encode()
-    names = [None if one is None else plain_id(one) or None for one in encoded.dictionary.to_pylist()]
-    return pa.array(names, pa.string()).take(encoded.indices)
+    names = pc.utf8_trim(encoded.dictionary, BLANKS)
+    if pc.all(pc.string_is_ascii(names)).as_py() is False:
+        names = pa.array([plain_id(one) for one in names.to_pylist()], pa.string())
+    blank = pc.equal(names, "")
+    return pc.if_else(blank, None, names).take(encoded.indices)
 
 
 def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN401 - pyarrow's

@@ -58,6 +58,19 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("part-*.parquet"))}
 
 
+def count_nodes() -> int:
+    """Return how many nodes live, as far as Ray knows."""
+    return sum(one["Alive"] for one in ray.nodes())
+
+
+def wait_for_nodes(count: int) -> int:
+    """Return how many nodes live, once there are no more than `count`: Ray notices an end by missed health checks."""
+    end = time.monotonic() + HELD_SECONDS
+    while count_nodes() > count and time.monotonic() < end:
+        time.sleep(0.5)
+    return count_nodes()
+
+
 class HeldForecaster(PartForecaster):
     """Forecasts parts; on the node that is going to be removed, a task writes its part and then waits for the end.
 
@@ -119,7 +132,7 @@ def main(root: Path) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     ray.init(address=cluster.address, log_to_driver=False)
-    before = sum(one["Alive"] for one in ray.nodes())
+    before = count_nodes()
 
     manifest = forecast_folder(ask("ray"), LosingEngine(cluster, nodes[1], attempts), Progress())
 
@@ -127,7 +140,7 @@ def main(root: Path) -> None:
     counts = frame.groupby("unique_id").size()
     outcome = {
         "nodes": before,
-        "nodes_left": sum(one["Alive"] for one in ray.nodes()),
+        "nodes_left": wait_for_nodes(before - 1),
         "parts": manifest["parts"],
         "attempts": len(list(attempts.iterdir())),
         "same": digests(root / "local") == digests(root / "ray"),

@@ -29,7 +29,7 @@ def to_frame(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> 
     return pd.DataFrame({"unique_id": pd.Series(ids, dtype="str"), "ds": texts, **_numbers(forecasts)})
 
 
-def to_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401 - pyarrow's
+def to_table(forecasts: Sequence[Forecast]) -> Any:  # noqa: ANN401 - pyarrow's
     """Return the columns of `to_frame` as a `pyarrow.Table` whose `ds` are timestamps in microseconds.
 
     They have the timezone or the offset that all forecasts share; wall clocks have none. `ds` is text, as in `to_frame`,
@@ -39,7 +39,7 @@ def to_table(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> 
 
     places = np.repeat(np.arange(len(forecasts)), _steps(forecasts))
     ids = pa.array([one.id for one in forecasts], pa.string()).take(pa.array(places))
-    return pa.table({"unique_id": ids, "ds": _dates(forecasts, stamps), **_numbers(forecasts)})
+    return pa.table({"unique_id": ids, "ds": _dates(forecasts), **_numbers(forecasts)})
 
 
 def _steps(forecasts: Sequence[Forecast]) -> list[int]:
@@ -64,14 +64,14 @@ def _numbers(forecasts: Sequence[Forecast]) -> Mapping[str, NDArray[np.float64]]
     return columns
 
 
-def _dates(forecasts: Sequence[Forecast], stamps: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401 - an array of pyarrow
+def _dates(forecasts: Sequence[Forecast]) -> Any:  # noqa: ANN401 - an array of pyarrow
     import pyarrow as pa
 
     written = {(one.timezone, one.style) for one in forecasts}
     zones = {(zone, None if zone else offset_of(style)) for zone, style in written}
     known = [one.timestamps for one in forecasts if one.timestamps is not None]
     if len(zones) > 1 or len(known) < len(forecasts):
-        return pa.array([text for some in stamps for text in some], pa.string())
+        return pa.array([text for some in stamps_of(forecasts) for text in some], pa.string())
     ((zone, offset),) = zones
     joined = np.concatenate(known).astype("M8[us]")
     if offset is not None:

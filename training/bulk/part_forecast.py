@@ -16,7 +16,7 @@ from models.forecasting.open_steps import reach_open_steps
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.sampling import Sampling
 from models.series import Series
-from training.bulk.frame import stamps_of, to_table
+from training.bulk.frame import to_table
 from training.bulk.layout import Layout, Part
 from training.bulk.manifest import LeftOut, PartRecord, part_name, write_record
 from training.bulk.part_reader import PartReader
@@ -151,7 +151,7 @@ def _to_parquet(forecasts: Sequence[Forecast]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = to_table(forecasts, stamps_of(forecasts))
+    table = to_table(forecasts)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="snappy", use_dictionary=["unique_id", "ds"])
     return bytes(sink.getvalue())

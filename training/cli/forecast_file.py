@@ -167,7 +167,7 @@ def write(found: FileForecasts, path: Path) -> None:
         elif path.suffix.lower() == ".parquet":
             import pyarrow.parquet as pq
 
-            pq.write_table(to_table(found.forecasts, found.stamps), path)
+            pq.write_table(to_table(found.forecasts), path)
         else:
             to_frame(found.forecasts, found.stamps).to_csv(path, index=False)
     except OSError as error:

@@ -16,7 +16,7 @@ from models.forecasting.sampling import Sampling
 from models.irregular.bounds import read_bounds
 from tests.artifacts import make_artifact
 from tests.training.bulk.folders import ask, make_frame, read_output, write_folder
-from training.bulk.frame import stamps_of, to_table
+from training.bulk.frame import to_table
 from training.bulk.part_forecast import Model
 from training.bulk.run import BulkRequest, forecast_folder
 from training.cli.forecast_file import FileForecastRequest, forecast_file
@@ -77,7 +77,7 @@ def test_a_folder_is_forecast_as_one_file(
 
     found = forecast_file(None, whole, progress=progress, scratch=tmp_path)
     assert manifest["parts"] == 5
-    assert_frame_equal(read_output(tmp_path / "out"), to_table(found.forecasts, found.stamps).to_pandas(), check_exact=True)
+    assert_frame_equal(read_output(tmp_path / "out"), to_table(found.forecasts).to_pandas(), check_exact=True)
 
 
 def test_covariates_known_ahead_are_read_over_the_horizon(tmp_path: Path, progress: Progress) -> None:
@@ -98,7 +98,7 @@ def test_covariates_known_ahead_are_read_over_the_horizon(tmp_path: Path, progre
     frame.to_parquet(tmp_path / "one.parquet")
     series = read_series(tmp_path / "one.parquet", covariates=names).series
     found = forecast_open_steps(artifact.load(folder), series, 6)
-    assert_frame_equal(read_output(tmp_path / "out"), to_table(found, stamps_of(found)).to_pandas(), check_exact=True)
+    assert_frame_equal(read_output(tmp_path / "out"), to_table(found).to_pandas(), check_exact=True)
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path, progress: Progress) -> None:
