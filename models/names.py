@@ -11,6 +11,9 @@ PREVIOUS = "previous"
 STARTER = "starter"
 """Reserved name of the pretrained model that ships with the package."""
 
+FAMILY, SEGMENT_COLUMN, SEGMENT = "almanac.family", "almanac.segment_column", "almanac.segment"
+"""Tags of a registered model that is trained on one segment: the name that was trained, the column, and its value."""
+
 RULE = f"up to {LONGEST} letters, digits, dots, dashes and underscores, and not dots alone"
 
 

@@ -33,6 +33,7 @@ from service.processes.link import ProcessLink
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.catalog import Catalog
 from service.serving.model_loader import Fetch, ModelLimits
+from service.serving.segments import SegmentRouter
 from service.serving.supervisor import Supervisor
 from service.settings import Settings
 from service.store.async_database import AsyncDatabase
@@ -109,7 +110,13 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
     recorder = ForecastRecorder(metrics, recent_inputs, forecast_log)
     canary = _make_canary(settings, catalog, recorder, metrics, database)
     forecasting = ForecastHandler(
-        settings, *make_lanes(settings), catalog.select, recorder.record, metrics.queue_seconds.observe, canary
+        settings,
+        *make_lanes(settings),
+        catalog.select,
+        recorder.record,
+        metrics.queue_seconds.observe,
+        canary,
+        SegmentRouter(lambda: catalog.index, settings.model).family,
     )
     backtests = BacktestCache(catalog, environment.cache)
     jobs = JobsClient(settings.jobs, settings.max_queue)

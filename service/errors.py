@@ -133,6 +133,12 @@ class BatchTooLarge(RequestError):
     code = "BATCH_TOO_LARGE"
 
 
+class SegmentUnknown(RequestError):
+    """A series that no model of a family fits."""
+
+    code = "SEGMENT_UNKNOWN"
+
+
 class ModelRequired(RequestError):
     """A request without `model` while several models are registered."""
 

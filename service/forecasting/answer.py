@@ -31,6 +31,7 @@ from service.forecasting.predict import (
 )
 from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import ForecastResult, join_response, make_result, to_response, write_entries
+from service.forecasting.routing import Family, answer_family
 from service.selector import SelectedModel
 from service.settings import Settings
 from service.thread_pool import ThreadPool
@@ -53,6 +54,7 @@ REFUSAL_PAUSES = 4
 P = ParamSpec("P")
 T = TypeVar("T")
 SelectModel = Callable[[str | None, Callable[[], Iterable[Frequency]]], Awaitable[SelectedModel]]
+FindFamily = Callable[[str | None, Sequence[str]], Family | None]
 RecordResult = Callable[[ForecastQuery, SelectedModel, ForecastResult], None]
 
 
@@ -68,6 +70,7 @@ class ForecastHandler:
         record: Is called with each result.
         observe_wait: Is called with the seconds that each small request waited.
         canary: Lets a challenger take part, or None.
+        find_family: Returns the family of models that a request means, by its `model` and segments; None for one model.
         clients: Who has requests in progress.
     """
 
@@ -78,6 +81,7 @@ class ForecastHandler:
     record: RecordResult
     observe_wait: Callable[[float], None] = lambda _seconds: None
     canary: Canary | None = None
+    find_family: FindFamily = lambda _model, _segments: None
     clients: Clients = field(default_factory=Clients)
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
@@ -165,7 +169,11 @@ class ForecastHandler:
 
     async def _answer(self, query: ForecastQuery, lane: Lane, caller: Caller) -> Response:
         caller.parsed, caller.series = time.monotonic(), len(query.series)
-        response = await self.respond(query, partial(self._answer_with, query, lane, caller))
+        family = self.find_family(query.model, [*query.segments.values()])
+        if family is None:
+            response = await self.respond(query, partial(self._answer_with, query, lane, caller))
+        else:
+            response = await answer_family(self, query, family, lane.threads, caller)
         caller.ended = time.monotonic()
         return response
 
@@ -184,6 +192,15 @@ class ForecastHandler:
             parts = await self.forecast_large(query, selected, lane.threads, write_entries, caller)
             return await lane.threads.run(join_response, parts)
         return await self._batches.run(query, selected, passes, caller)
+
+    async def forecast_model(
+        self, query: ForecastQuery, model: str, threads: ThreadPool, caller: Caller
+    ) -> list[ForecastResult]:
+        """Return the results of a query to the champion of a model; raises as `forecast_large` and `select_model`."""
+        selected = await self.select_model(model, query.frequencies)
+        caller.model = _key(selected)
+        check_size(query, selected, self.settings.max_numbers)
+        return [result for result, _ in await self.forecast_large(query, selected, threads, lambda _one: None, caller)]
 
     async def forecast_large(
         self,

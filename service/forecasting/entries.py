@@ -17,7 +17,7 @@ from service.json_input import SeriesFault, describe_value, fault_of, invalid_fi
 from service.settings import Settings
 
 SERIES_FIELDS = tuple(SeriesRequest.model_fields)
-TEXT_FIELDS = ("id", "start", "frequency", "timezone", "missing")
+TEXT_FIELDS = ("id", "start", "frequency", "timezone", "missing", "segment")
 
 
 def parse_request(body: bytes, settings: Settings) -> ForecastQuery:
@@ -51,6 +51,7 @@ def _batch(
     faults: list[SeriesFault] = []
     unnamed: set[int] = set()
     taken: set[str] = set()
+    segments: dict[int, str] = {}
     for index, entry in enumerate(entries):
         if isinstance(entry, dict) and _is_unnamed(entry.get("id")):
             unnamed.add(index)
@@ -64,9 +65,11 @@ def _batch(
                 )
             taken.add(series_id)
             series.append((index, _series(entry, series_id, max_points, query, typed=typed)))
+            if (segment := entry.get("segment")) is not None:
+                segments[index] = segment
         except AlmanacError as error:
             faults.append(fault_of(index, series_id, error))
-    return replace(query, series=tuple(series), faults=tuple(faults), unnamed=frozenset(unnamed))
+    return replace(query, series=tuple(series), faults=tuple(faults), unnamed=frozenset(unnamed), segments=segments)
 
 
 def given_ids(entries: Iterable[object]) -> set[str]:

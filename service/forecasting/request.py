@@ -59,6 +59,7 @@ class ForecastQuery:
         outliers: `clip` or `mask`: what the model reads in place of implausible values.
         mean: Whether the forecasts have a mean.
         sampling: Sample paths and sums that the forecasts have; None for neither.
+        segments: Segments of the series that were sent with one, by their indices.
     """
 
     series: tuple[tuple[int, Series], ...]
@@ -74,6 +75,7 @@ class ForecastQuery:
     outliers: str = OUTLIERS[0]
     mean: bool = False
     sampling: Sampling | None = None
+    segments: Mapping[int, str] = field(default_factory=dict)
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""

@@ -47,6 +47,10 @@ class SeriesRequest(StrictModel):
     )
     missing: Missing | None = Field(None, description="Instead of that of the request.")
     bounds: Bounds | None = Field(None, description="Beside those of the request: the tighter hold.")
+    segment: str | None = Field(
+        None,
+        description="Such as `North`: `model` is a family of models by segment, and that of this segment forecasts it.",
+    )
 
 
 class ForecastRequest(StrictModel):
@@ -84,8 +88,8 @@ class ForecastRequest(StrictModel):
     )
     model: str | None = Field(
         None,
-        description="`name`, `name@alias`, `name/version` or `starter`. Default: ALMANAC_MODEL, else the only registered name, "
-        "else the starter.",
+        description="`name`, `name@alias`, `name/version` or `starter`, or the family of models by segment. Default: "
+        "ALMANAC_MODEL, else the only registered name or family, else the starter.",
     )
     record: bool | None = Field(
         None,

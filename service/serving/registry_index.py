@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
-from models.names import CHAMPION
+from models.names import CHAMPION, FAMILY, SEGMENT
 
 FORMAT = 1
 
@@ -34,11 +34,26 @@ class RegisteredModel:
         versions: The versions, by number.
         aliases: The number of each alias.
         created: When the name was registered, in milliseconds since 1970; 0 if it is not known.
+        family: The name that was trained, of a model of one segment; else "".
+        segment: The segment.
     """
 
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     created: int = 0
+    family: str = ""
+    segment: str = ""
+
+    @classmethod
+    def of(cls, model: Any, versions: Mapping[str, ModelVersion]) -> Self:  # noqa: ANN401 (mlflow's entity)
+        """Return a registered model of MLflow with its versions."""
+        return cls(
+            dict(sorted(versions.items(), key=lambda item: int(item[0]))),
+            {alias: str(number) for alias, number in sorted(model.aliases.items())},
+            int(model.creation_timestamp or 0),
+            model.tags.get(FAMILY, ""),
+            model.tags.get(SEGMENT, ""),
+        )
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -101,6 +116,8 @@ class RegistryIndex:
                 {number: ModelVersion(**version) for number, version in model["versions"].items()},
                 model["aliases"],
                 model.get("created", 0),
+                model.get("family", ""),
+                model.get("segment", ""),
             )
             for name, model in data["models"].items()
         }
@@ -124,7 +141,11 @@ def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIn
             continue
         number = old.aliases[CHAMPION]
         models[name] = RegisteredModel(
-            {**model.versions, number: lost}, {**model.aliases, CHAMPION: number}, model.created or old.created
+            {**model.versions, number: lost},
+            {**model.aliases, CHAMPION: number},
+            model.created or old.created,
+            model.family or old.family,
+            model.segment or old.segment,
         )
         gone.append(name)
     if not gone:

@@ -203,11 +203,7 @@ class RegistryPoller:
         for version in _pages(client.search_model_versions):
             versions.setdefault(version.name, {})[str(version.version)] = ModelVersion(run_id=version.run_id or None)
         return {
-            model.name: RegisteredModel(
-                dict(sorted(versions.get(model.name, {}).items(), key=lambda item: int(item[0]))),
-                {alias: str(number) for alias, number in sorted(model.aliases.items())},
-                int(model.creation_timestamp or 0),
-            )
+            model.name: RegisteredModel.of(model, versions.get(model.name, {}))
             for model in _pages(client.search_registered_models)
         }
 

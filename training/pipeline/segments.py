@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from models.errors import AlmanacError, DataInvalid, TrainingError
-from models.names import LONGEST
+from models.names import FAMILY, LONGEST, SEGMENT, SEGMENT_COLUMN
 from models.tables.cells import as_text
 from models.tables.faults import TableInvalid
 from models.tables.read import read_sheet
@@ -27,9 +27,6 @@ from training.registry import runs
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 from training.registry.provenance import RunEnvironment
-
-FAMILY, COLUMN, SEGMENT = "almanac.family", "almanac.segment_column", "almanac.segment"
-"""Tags of a registered model: the name that was trained, the column, and its value."""
 
 DIGEST_LENGTH = 8
 SUMMARY = "segments.json"
@@ -88,7 +85,7 @@ def train_segments(
     runtime.progress.report(f"{config.data}: {len(segments)} segments by {column!r}")
     models, failed = dict[str, Mapping[str, Any]](), dict[str, str]()
     with runs.tracked_run(registry, config.name, f"segments by {column}") as run_id:
-        registry.log(run_id, tags={"almanac.kind": "segments", COLUMN: column})
+        registry.log(run_id, tags={"almanac.kind": "segments", SEGMENT_COLUMN: column})
         parent = ParentRun(config.name, run_id)
         work = Work(
             SegmentTrainer,
@@ -137,7 +134,7 @@ class SegmentTrainer:
                 quiet = Progress(Console(quiet=True))
                 runtime = Runtime(quiet, self._fit, Path(scratch), self._environment, self._combine)
                 outcome = train(config, self._registry, runtime, self._parent)
-                tags = {FAMILY: self._config.name, COLUMN: self._column, SEGMENT: segment.value}
+                tags = {FAMILY: self._config.name, SEGMENT_COLUMN: self._column, SEGMENT: segment.value}
                 self._registry.models.tag_model(segment.name, tags)
         except AlmanacError as error:
             return {"failure": str(error)}

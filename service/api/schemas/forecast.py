@@ -68,6 +68,7 @@ class SeriesForecast(BaseModel):
     context_used: int = Field(description="Number of newest values that the model has read.")
     repairs: list[Repair]
     warnings: list[RequestFinding]
+    model: ModelIdentity | None = Field(None, description="Only in the response of a family: the model of its segment.")
 
 
 class ForecastResponse(BaseModel):

@@ -67,10 +67,10 @@ class ChampionResponse(BaseModel):
 
 
 class ModelIdentity(BaseModel):
-    """The version that answered."""
+    """The version that answered; of a family of models by segment its name alone, its forecasts have the versions."""
 
     name: str
-    version: str
+    version: str = Field(description="Empty for a family.")
     alias: str | None = Field(description="The alias in the request; null for a version number and for the starter.")
     run_id: str | None = Field(description="The MLflow run that created it; null for the starter.")
 
