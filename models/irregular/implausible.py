@@ -59,7 +59,9 @@ def find_implausible(values: Values) -> Indices:
     count = len(ordered)
     if count and ordered[-1] != ordered[-1]:  # NaN
         count = int(np.searchsorted(ordered, np.nan))
-    return _look_closer(values, ordered[:count]) if is_suspicious(ordered, count) else _NONE
+    if not (is_suspicious(ordered, count) and _may_have_some(ordered[:count])):
+        return _NONE
+    return _look_closer(values, ordered[:count])
 
 
 def is_suspicious(ordered: Values, count: int) -> bool:
@@ -80,6 +82,22 @@ def is_suspicious(ordered: Values, count: int) -> bool:
 
 
 _NONE: Indices = np.array([], dtype=np.int64)
+
+
+def _may_have_some(ordered: Values) -> bool:
+    """Return False if `_look_closer` is sure to find nothing: no sentinel, no number three times, no point that is so far.
+
+    A point that stands alone is POINT_RATIO times as far from the middle as all but MOST_POINTS others, which reach at least
+    half as far as the range of those that are not among the outermost ones.
+    """
+    if not SENTINELS.isdisjoint(ordered.tolist()):
+        return True
+    if (ordered[FEWEST_REPEATED - 1 :] == ordered[: 1 - FEWEST_REPEATED]).any():
+        return True
+    at = ordered.item
+    with np.errstate(over="ignore"):
+        inner, whole = at(len(ordered) - 1 - MOST_POINTS) - at(MOST_POINTS), at(len(ordered) - 1) - at(0)
+    return whole > 0.49 * POINT_RATIO * inner or whole == np.inf
 
 
 def _look_closer(values: Values, ordered: Values) -> Indices:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models import artifact, starters
 from models.errors import AlmanacError, ArtifactMismatch, ForecastNotFinite
@@ -90,7 +91,7 @@ class PartForecaster:
 
     def __call__(self, part: Part) -> PartRecord:
         """Write the forecasts of a part, then its record, and return the record; raises AlmanacError."""
-        made = make_series(self._reader.read(part), self._job.reading)
+        made = make_series(self.read(part), self._job.reading)
         outcomes = self.forecast(made.series)
         errors = dict(made.errors)
         errors |= {
@@ -114,6 +115,10 @@ class PartForecaster:
             self._job.output.write(part_name(part.number), content)
         write_record(self._job.output, record)
         return record
+
+    def read(self, part: Part) -> Any:  # noqa: ANN401 - pyarrow's
+        """Return the rows of a part as a `pyarrow.Table`; raises DataInvalid."""
+        return self._reader.read(part)
 
     def forecast(self, series: Sequence[Series]) -> list[Outcome]:
         """Return the forecast of each series, as a file shows it, or its error."""

@@ -80,7 +80,7 @@ def forecast_folder(request: BulkRequest, engine: Engine, progress: Progress) ->
     progress.report(
         f"{request.data.address}: {layout.series} series, {layout.rows} rows, {len(layout.files)} files, {len(layout.parts)} parts"
     )
-    job = _make_job(request, layout, covariates, spec)
+    job = make_job(request, layout, covariates, spec)
     progress.report(f"Frequency: {job.reading.frequency.name}; horizon {job.asked.horizon}")
     plan = _describe(request, job)
     records = begin(request.output, plan)
@@ -116,7 +116,8 @@ def _spec(model: Model) -> ModelSpec | None:
     return ModelSpec.from_json(model.files[artifact.SPEC].decode()) if model.files else None
 
 
-def _make_job(request: BulkRequest, layout: Layout, covariates: CovariateNames, spec: ModelSpec | None) -> Job:
+def make_job(request: BulkRequest, layout: Layout, covariates: CovariateNames, spec: ModelSpec | None) -> Job:
+    """Return what workers need; raises FrequencyNotInferred if the dates tell no frequency."""
     default = None if spec is None else parse_frequency(spec.frequency)
     known = parse_frequency(request.frequency) if request.frequency else parse_frequency("D")
     path = Path(request.data.address)

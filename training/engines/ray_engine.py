@@ -16,6 +16,9 @@ ADDRESS = "RAY_ADDRESS"
 RETRIES = 3
 """Times that a task runs again after its worker or its node was lost."""
 
+STARTS = 3
+"""Times that Ray is started on this machine: it gives up when its processes need over half a minute, as on a busy one."""
+
 _here: dict[str, Callable[[Any], Any]] = {}
 """In a worker process: what it does in the newest run."""
 
@@ -114,13 +117,19 @@ def _connect() -> None:
         ) from error
     if ray.is_initialized():
         return
-    try:
-        ray.init(
-            address=os.environ.get(ADDRESS),
-            include_dashboard=False if ADDRESS not in os.environ else None,
-            configure_logging=True,
-            logging_level=logging.WARNING,
-            log_to_driver=False,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ConfigInvalid(f"Ray does not start: {error}", hint=f"Check {ADDRESS}, or use --engine local.") from error
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(
+                address=os.environ.get(ADDRESS),
+                include_dashboard=False if ADDRESS not in os.environ else None,
+                configure_logging=True,
+                logging_level=logging.WARNING,
+                log_to_driver=False,
+            )
+        except Exception as error:  # Ray raises any type, also Exception itself
+            ray.shutdown()
+            if not left or ADDRESS in os.environ:
+                hint = f"Check {ADDRESS}, or use --engine local."
+                raise ConfigInvalid(f"Ray does not start: {error}", hint=hint) from error
+        else:
+            return

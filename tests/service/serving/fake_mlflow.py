@@ -16,7 +16,8 @@ class FakeMlflow:
     def __init__(self, versions: dict[str, list[str]], aliases: dict[str, dict[str, str]]) -> None:
         """Contain these."""
         self.models = [
-            SimpleNamespace(name=name, aliases=aliases.get(name, {}), creation_timestamp=1) for name in versions
+            SimpleNamespace(name=name, aliases=aliases.get(name, {}), creation_timestamp=1, tags={})
+            for name in versions
         ]
         self.versions = [
             SimpleNamespace(name=name, version=number, run_id=f"run-{number}")
