@@ -198,7 +198,7 @@ class ForecastHandler:
     ) -> list[ForecastResult]:
         """Return the results of a query to the champion of a model; raises as `forecast_large` and `select_model`."""
         selected = await self.select_model(model, query.frequencies)
-        caller.model = _key(selected)
+        caller.model = model_key(selected)
         check_size(query, selected, self.settings.max_numbers)
         return [result for result, _ in await self.forecast_large(query, selected, threads, lambda _one: None, caller)]
 
