@@ -1,5 +1,7 @@
 """Implausible values: sentinels such as -9999 or 65535, and single points that no series of this kind reaches."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,19 +87,22 @@ _NONE: Indices = np.array([], dtype=np.int64)
 
 
 def _may_have_some(ordered: Values) -> bool:
-    """Return False if `_look_closer` is sure to find nothing: no sentinel, no number three times, no point that is so far.
+    """Return False if `_look_closer` is sure to find nothing: no sentinel, no number three times that is far, no far point.
 
-    A point that stands alone is POINT_RATIO times as far from the middle as all but MOST_POINTS others, which reach at least
-    half as far as the range of those that are not among the outermost ones.
+    No value is farther from the middle than the whole range. A number that stands there several times is REPEATED_DISTANCE robust
+    ranges away. A point that stands alone is POINT_RATIO times as far as all but MOST_POINTS others, which reach at least half
+    as far as the range of those that are not among the outermost ones.
     """
-    if not SENTINELS.isdisjoint(ordered.tolist()):
+    numbers, last = ordered.tolist(), len(ordered) - 1
+    whole = numbers[last] - numbers[0]
+    if math.isinf(whole) or not SENTINELS.isdisjoint(numbers):
         return True
-    if (ordered[FEWEST_REPEATED - 1 :] == ordered[: 1 - FEWEST_REPEATED]).any():
+    if whole > 0.49 * POINT_RATIO * (numbers[last - MOST_POINTS] - numbers[MOST_POINTS]):
         return True
-    at = ordered.item
-    with np.errstate(over="ignore"):
-        inner, whole = at(len(ordered) - 1 - MOST_POINTS) - at(MOST_POINTS), at(len(ordered) - 1) - at(0)
-    return whole > 0.49 * POINT_RATIO * inner or whole == np.inf
+    tail = int(_LOOK_TAIL * last) + 1  # within the quantiles that `_repeated` takes
+    if whole <= REPEATED_DISTANCE * (numbers[last - tail] - numbers[tail]):
+        return False
+    return bool((ordered[FEWEST_REPEATED - 1 :] == ordered[: 1 - FEWEST_REPEATED]).any())
 
 
 def _look_closer(values: Values, ordered: Values) -> Indices:
