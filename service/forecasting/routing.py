@@ -9,7 +9,7 @@ from starlette.responses import Response
 from models.errors import AlmanacError, ModelUnknown
 from models.names import CHAMPION
 from models.series import Series
-from service.clients import Caller
+from service.callers import Caller
 from service.errors import ModelLoading, ModelRefused, NoModel
 from service.forecasting.predict import index_of
 from service.forecasting.request import ForecastQuery
