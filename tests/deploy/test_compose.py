@@ -41,7 +41,6 @@ def test_what_the_specification_does_not_know_is_refused(tmp_path: Path) -> None
         load(ENVIRONMENT, file)
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
 def test_new_passwords_are_random_and_kept(tmp_path: Path) -> None:
     """new_env.sh writes every variable, private to its owner; a second run changes nothing, and fills what is missing."""
     shutil.copytree(ROOT / "deploy" / "docker", tmp_path / "deploy" / "docker")
