@@ -77,10 +77,11 @@ class Metrics:
         else:
             collect_shared(self.registry, folder)
         self._register_requests(registry)
+        self._register_forecasts(registry)
         self._register_database(registry)
 
     def _register_requests(self, registry: CollectorRegistry) -> None:
-        """Register what is counted of requests, forecasts and models."""
+        """Register what is counted of requests."""
         self.requests = Counter(
             "almanac_requests", "Answered requests.", ["route", "method", "status"], registry=registry
         )
@@ -95,8 +96,6 @@ class Metrics:
         self.in_flight = Gauge(
             "almanac_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
         )
-        self.series = Counter("almanac_series", "Series forecast.", ["model"], registry=registry)
-        self.points = Counter("almanac_points", "Forecast steps returned.", ["model"], registry=registry)
         self.errors = Counter(
             "almanac_errors", "Errors returned, of whole requests and of single series.", ["code"], registry=registry
         )
@@ -108,6 +107,17 @@ class Metrics:
         )
         for reason in (*SHED.values(), GONE):
             self.shed.labels(reason)
+        self._request_children = lru_cache(maxsize=1024)(
+            lambda route, method, status: (
+                self.requests.labels(route, method, str(status)).inc,
+                self.latency.labels(route).observe,
+            )
+        )
+
+    def _register_forecasts(self, registry: CollectorRegistry) -> None:
+        """Register what is counted of forecasts and models."""
+        self.series = Counter("almanac_series", "Series forecast.", ["model"], registry=registry)
+        self.points = Counter("almanac_points", "Forecast steps returned.", ["model"], registry=registry)
         self.queue_seconds = Histogram(
             "almanac_queue_seconds",
             "Time from the arrival of a small forecast's body to the run of the network that answers it.",
@@ -122,12 +132,6 @@ class Metrics:
         )
         self.reloads = Counter(
             "almanac_model_reloads", "Attempts to load a version.", ["model", "outcome"], registry=registry
-        )
-        self._request_children = lru_cache(maxsize=1024)(
-            lambda route, method, status: (
-                self.requests.labels(route, method, str(status)).inc,
-                self.latency.labels(route).observe,
-            )
         )
         self._forecast_children = lru_cache(maxsize=1024)(
             lambda model: (self.series.labels(model).inc, self.points.labels(model).inc)

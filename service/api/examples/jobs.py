@@ -13,7 +13,6 @@ from service.jobs import jobs, schedules
 EXAMPLES = load("jobs")
 JOB_REQUESTS: dict[str, Any] = EXAMPLES["job_requests"]
 SCHEDULE_REQUESTS: dict[str, Any] = EXAMPLES["schedule_requests"]
-BACKFILL_REQUEST: dict[str, Any] = EXAMPLES["backfill_requests"]["missed"]["value"]
 JOB, QUEUED, CANCELLED, PAGE, ASSESSMENT, SCHEDULE = (
     EXAMPLES["responses"][name] for name in ("running", "queued", "cancelled", "page", "assessment", "schedule")
 )
