@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check-deploy prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving page-pictures lock clean
+.PHONY: help setup demo test test-system check-deploy prove bench bench-accuracy bench-zero-shot bench-generator bench-sums bench-training bench-tuned bench-serving bench-scale page-pictures lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -79,6 +79,9 @@ bench-tuned: setup ## starter_tuned and auto beside the starter; writes docs/ens
 bench-serving: setup $(BENCH_SERVING)/.installed ## Requests per second against other servers; writes docs/serving.md (ARGS="--quick")
 	@bash deploy/debian.sh
 	$(BIN)/python -m tests.benchmarks.serving.run --litserve $(BENCH_SERVING)/bin/python $(ARGS)
+
+bench-scale: setup $(RAY)/.installed ## Scoring on both engines, cost as work grows; writes docs/scale.md (DATA=folder, ARGS="--only share")
+	$(BIN)/python -m tests.benchmarks.scale.run --data $(DATA)/tourism_monthly.parquet $(ARGS)
 
 page-pictures: setup ## Pictures of the page at / for the documents; writes docs/page-*.png
 	@bash deploy/debian.sh
