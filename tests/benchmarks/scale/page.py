@@ -28,9 +28,11 @@ def render(results: Mapping[str, Any]) -> str:
     dates = sorted({one["measured"] for one in results.values()})
     machines = sorted({one["machine"] for one in results.values()})
     lines = [
-        "`make bench-scale` writes this section. The series are windows of 60 months of the real ones in the Tourism set, in "
-        "other units; 12 steps by the starter. Seconds are those of the processor, over all processes: "
-        f"the load of the machine was {min(loads):.0f} to {max(loads):.0f} (measured {', '.join(dates)}; {', '.join(machines)}).",
+        (
+            "`make bench-scale` writes this section. The series are windows of 60 months of the real ones in the Tourism set, in "
+            "other units; 12 steps by the starter. Seconds are those of the processor, over all processes: "
+            f"the load of the machine was {min(loads):.0f} to {max(loads):.0f} (measured {', '.join(dates)}; {', '.join(machines)})."
+        ),
         "",
         "![What work costs as it grows](scale.png)",
         "",
@@ -51,10 +53,12 @@ def _share(part: Mapping[str, Any] | None) -> list[str]:
     middle = shares[len(shares) // 2]
     judged = "reached" if middle >= WANTED else "not reached"
     return [
-        f"- **Share of onnxruntime**: {middle:.0%} of a worker's seconds, {shares[0]:.0%} to {shares[-1]:.0%} in {len(rounds)} "
-        f"rounds over {part['found']['series']} series: the same contexts through the session alone, part by part in turns with the "
-        f"whole work. The bar of {WANTED:.0%} is {judged}. {alone:.0f} µs a series alone, {whole:.0f} µs for all (the least of "
-        "the rounds)."
+        (
+            f"- **Share of onnxruntime**: {middle:.0%} of a worker's seconds, {shares[0]:.0%} to {shares[-1]:.0%} in {len(rounds)} "
+            f"rounds over {part['found']['series']} series: the same contexts through the session alone, part by part in turns with the "
+            f"whole work. The bar of {WANTED:.0%} is {judged}. {alone:.0f} µs a series alone, {whole:.0f} µs for all (the least of "
+            "the rounds)."
+        )
     ]
 
 
@@ -66,12 +70,16 @@ def _engines(part: Mapping[str, Any] | None) -> list[str]:
     same = "the same files, byte for byte" if found["same"] else "DIFFERENT FILES"
     rest = ray["processor_seconds"] - local["processor_seconds"]
     return [
-        f"- **Both engines** wrote {same}, from {local['series']:,} series with two workers. Local: "
-        f"{local['processor_seconds']:.0f} s ({1e6 * local['processor_seconds'] / local['series']:.0f} µs a series), {local['seconds']:.0f} s "
-        f"on the clock. Ray: {ray['processor_seconds']:.0f} s, {ray['seconds']:.0f} s on the clock: its overhead is {rest:+.0f} s, "
-        f"{rest / local['processor_seconds']:+.0%}, with the start of its own processes.",
-        f"- **Memory** at its peak: {local['worker_megabytes']:.0f} MB in a local worker and {local['main_megabytes']:.0f} MB in the main "
-        f"process; {ray['worker_megabytes']:.0f} MB and {ray['main_megabytes']:.0f} MB with Ray, whose shared memory counts in each.",
+        (
+            f"- **Both engines** wrote {same}, from {local['series']:,} series with two workers. Local: "
+            f"{local['processor_seconds']:.0f} s ({1e6 * local['processor_seconds'] / local['series']:.0f} µs a series), {local['seconds']:.0f} s "
+            f"on the clock. Ray: {ray['processor_seconds']:.0f} s, {ray['seconds']:.0f} s on the clock: its overhead is {rest:+.0f} s, "
+            f"{rest / local['processor_seconds']:+.0%}, with the start of its own processes."
+        ),
+        (
+            f"- **Memory** at its peak: {local['worker_megabytes']:.0f} MB in a local worker and {local['main_megabytes']:.0f} MB in the main "
+            f"process; {ray['worker_megabytes']:.0f} MB and {ray['main_megabytes']:.0f} MB with Ray, whose shared memory counts in each."
+        ),
     ]
 
 
@@ -83,9 +91,11 @@ def _many(results: Mapping[str, Any]) -> list[str]:
     each = local["processor_seconds"] / local["series"]
     hours = MANY * each / HOUR
     return [
-        f"- **{MANY:,} series, on paper**: {hours:.1f} hours of one core like these. Two cores need {hours / 2:.1f} hours, a machine of "
-        f"16 cores {60 * hours / 16:.0f} minutes, four of them with Ray {60 * hours / 64:.0f} minutes, as long as the storage "
-        f"delivers. Finding the parts keeps 16 bytes a series in the main process, {16 * MANY / 1e6:.0f} MB; a worker's memory does not grow."
+        (
+            f"- **{MANY:,} series, on paper**: {hours:.1f} hours of one core like these. Two cores need {hours / 2:.1f} hours, a machine of "
+            f"16 cores {60 * hours / 16:.0f} minutes, four of them with Ray {60 * hours / 64:.0f} minutes, as long as the storage "
+            f"delivers. Finding the parts keeps 16 bytes a series in the main process, {16 * MANY / 1e6:.0f} MB; a worker's memory does not grow."
+        )
     ]
 
 
@@ -149,6 +159,8 @@ def _panels(results: Mapping[str, Any]) -> list[tuple[str, str, str, dict[str, L
         panels.append(("Serving", "replicas", "requests a second", {"forecast": line}))
     if "accuracy" in found:
         x = [*map(int, found["accuracy"])]
-        lines = {f"by {key}": (x, [one[key] for one in found["accuracy"].values()]) for key in ("step", "series")}
-        panels.append(("GET /accuracy", "scores", "processor milliseconds", lines))
+        by: dict[str, Line] = {
+            f"by {key}": (x, [one[key] for one in found["accuracy"].values()]) for key in ("step", "series")
+        }
+        panels.append(("GET /accuracy", "scores", "processor milliseconds", by))
     return panels

@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,7 +95,7 @@ def benchmark(data: Path, series: int, training: str, only: str) -> None:
     with tempfile.TemporaryDirectory(prefix="almanac-scale-") as scratch:
         measure = Measure(data, Path(scratch), series, tuple(map(int, training.split(","))))
         for name in filter(None, only.split(",")):
-            part: Callable[[], Any] = getattr(measure, name)
+            part = getattr(measure, name)
             loads = [os.getloadavg()[0]]
             found = part()
             results[name] = {
