@@ -1,11 +1,45 @@
 """Cells: Python values of a workbook or of JSON as columns, and columns as text."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
 EXCEL_YEAR = 1900
 """A date up to this year beside times of day is one too, which Excel counts from there."""
+
+MISSING = frozenset({
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
+})  # fmt: skip
+"""Cells without a value: the words of pandas."""
+UNITS = (
+    "EUR", "USD", "GBP", "CHF", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
+    "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
+)  # fmt: skip
+"""Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
+
+_WITH_UNIT = re.compile(r"([-+]?[\d.,]*\d) ?([^\W\d_]{1,12})\.?")
+_MULTIPLES = frozenset({
+    "k", "m", "bn", "mn", "tsd", "mio", "mrd", "mill", "lakh", "crore", "cr", "thousand", "million", "billion", "tausend", "millionen",
+})  # fmt: skip
+
+
+def units_of(cells: Iterable[str | None]) -> set[str]:
+    """Return the units that stand after numbers."""
+    return {match[2] for cell in cells if cell is not None and (match := _WITH_UNIT.fullmatch(cell))}
+
+
+def advise_units(cell: str, units: Collection[str]) -> str:
+    """Return how to write a number with a unit, one of those of its column; "" if it has none."""
+    match = _WITH_UNIT.fullmatch(cell)
+    if match is None:
+        return ""
+    if len(units) > 1:
+        return f"Write all numbers in one unit, and without it: here are {', '.join(sorted(units)[:4])}."
+    if match[2].lower() in _MULTIPLES:
+        return f"Write the number in full, without {match[2]!r}."
+    return f"Write the number alone: {match[1]}."
 
 
 def column_of(cells: Sequence[object]) -> Any:  # noqa: ANN401 - pyarrow's

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -35,8 +36,25 @@ MONTHS: Mapping[str, int] = {
 Abbreviations that are English words (set, out, gen, mag) are left out: `Set 10` is more often a name than September 2010.
 """
 
+_LABEL = re.compile(
+    r"(?:\d{1,2} )?(?:w/e|wk/e|we|(?:week|wk|month|period|quarter|year)[ -]?end(?:ing|ed)?|week of|week commencing|w/c)[.:]? +",
+    re.IGNORECASE,
+)
+"""What stands before a date that ends or begins a period, as `1 W/E 01/06/24` or `Week Ending 06-Jan-24`."""
+WEEKDAY = re.compile(
+    "(?:mo|tu|we|th|fr|sa|su|mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
+    "di|mi|do|so|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag|"
+    "lu|lun|mar|mer|jeu|ven|sam|dim|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    "mié|jue|vie|sáb|dom|lunes|martes|miércoles|jueves|viernes|sábado|domingo|"
+    "gio|sab|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica|"
+    "ma|wo|vr|za|zo|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|"
+    r"seg|ter|qua|qui|sex|segunda-feira|terça-feira|quarta-feira|quinta-feira|sexta-feira)(?:\.,|[.,]?) *(?=\d{1,4}([./-])\d{1,2}\1\d)",
+    re.IGNORECASE,
+)
+"""A weekday before a date in figures, in the languages of `MONTHS`; before a month's name the forms have it."""
+
 _TIME = (
-    r"(?:[T ,]+(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
+    r"(?:(?:[T ,]+|(?<=\d{4}):(?=\d\d:\d))(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?)?"
 )
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
@@ -85,7 +103,7 @@ def all_forms() -> tuple[Form, ...]:
         ),
         _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
         _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
-        _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{2}})(?:-?(?P<day>[1-7]))?", time=False),
+        _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{1,2}})(?:-?(?P<day>[1-7]))?", time=False),
         _form("KW ww/YYYY", rf"(?:KW|CW|W|Wk|Week|Woche)\.? ?(?P<week>\d{{1,2}})[-/ ]+{_YEAR}", time=False),
         _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
         _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
@@ -96,8 +114,9 @@ def all_forms() -> tuple[Form, ...]:
             time=False,
         ),
         _form("YYYY/MM/DD", rf"{_YEAR}([-/.]){_MONTH}\2{_DAY}"),
-        _form("YYYY/MM", rf"{_YEAR}(?:[-/.]|-?M){_MONTH}", time=False),
+        _form("YYYY/MM", rf"{_YEAR}(?:[-/.]|-?[Mm]){_MONTH}", time=False),
         _form("MM/YYYY", rf"{_MONTH}[-/.]{_YEAR}", time=False),
+        _form("YYYY年MM月DD日", rf"{_YEAR}[年년] ?{_MONTH}[月월](?: ?{_DAY}[日일])?"),
         _form("DD.MM.YYYY", rf"{_DAY}\.{_MONTH}\.{_SHORT}"),
         _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
         _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
@@ -174,9 +193,41 @@ def _offset(text: str | None) -> int | None:
     return (hours * 3600 + minutes * 60 + seconds) * (-1 if text[0] == "-" else 1)
 
 
+def without_label(text: str) -> str:
+    """Return a date without the weekday, or the words such as `Week Ending`, that stand before it."""
+    if not text[:1].isalpha() and "/" not in text and " " not in text:
+        return text
+    return WEEKDAY.sub("", _LABEL.sub("", text, count=1), count=1) if not text[:4].isdigit() else text
+
+
+_COUNTS = {"seconds": (9, 10, 0), "milliseconds": (12, 13, 3), "microseconds": (15, 16, 6), "nanoseconds": (18, 19, 9)}
+"""Fewest and most digits of a count from 1970, and the digits that are parts of a second."""
+
+
+def count_of_time(texts: Sequence[str]) -> tuple[str, list[int]] | None:
+    """Return the unit of numbers that count from 1970, and each in microseconds, rounded down; None if a text is not one."""
+    wholes = [text.partition(".") for text in texts]
+    if not all(one.isascii() and one.isdigit() and (rest + "0").isdigit() for one, _, rest in wholes):
+        return None
+    for unit, (fewest, most, digits) in _COUNTS.items():
+        if all(fewest <= len(one) <= most for one, _, _ in wholes) and not all(map(_is_compact, texts)):
+            return unit, [int(Decimal(text).scaleb(6 - digits) // 1) for text in texts]
+    return None
+
+
+def _is_compact(text: str) -> bool:
+    """Return whether digits are a date and a time, such as 202401310600, rather than a count."""
+    return len(text) == 12 and text[:2] in {"19", "20"} and "01" <= text[4:6] <= "12"  # noqa: PLR2004 - YYYYMMDDhhmm
+
+
+def is_week_name(name: str) -> bool:
+    """Return whether a column is named after weeks."""
+    return bool(re.search(r"week|woche|semaine|semana|(?:^|[^a-z])(?:kw|cw|wk)(?:[^a-z]|$)", name.lower()))
+
+
 def parse_date(text: str, form: Form) -> tuple[datetime, int | None] | None:
     """Return the wall clock of a text in a form, and its offset as `read_match`; None if it is not a date in this form."""
-    match = form.pattern.fullmatch(text)
+    match = form.pattern.fullmatch(without_label(text))
     if match is None:
         return None
     try:
@@ -217,17 +268,3 @@ def fitting_forms(texts: Sequence[str]) -> list[Form]:
 def parse_all(texts: Sequence[str], form: Form) -> list[tuple[datetime, int | None] | None]:
     """Return each text in a form as `parse_date`."""
     return [parse_date(text, form) for text in texts]
-
-
-_PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
-
-
-def order_hint(text: str, orders: Sequence[str]) -> str:
-    """Return the `--date-format` for each order that a date with slashes or dashes may have."""
-    sign = "-" if "-" in text[:4] else "/"
-    year = "%Y" if re.search(rf"{sign}\d{{4}}", text) else "%y"
-    rest = re.sub(r"^\S+", "", text)
-    clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
-    clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
-    dates = (sign.join(_PARTS[order]).replace("year", year) for order in orders)
-    return f"Give {' or '.join(f'--date-format {chr(39)}{one}{clock}{chr(39)}' for one in dates)}."

@@ -1,13 +1,15 @@
 """Date order: whether day, month or year comes first in dates that may be read in several ways."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tables.date_forms import YEAR_FIRST, Form
+from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, without_label
 
+_PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
 Readings = Sequence[tuple[datetime, int | None] | None]
 
 FEWEST = 3
@@ -60,3 +62,18 @@ def _is_regular(walls: NDArray[np.datetime64]) -> bool:
 def _is_rising(walls: NDArray[np.datetime64]) -> bool:
     steps = np.diff(walls).astype(np.int64)
     return bool((steps > 0).all() or (steps < 0).all())
+
+
+def order_hint(text: str, orders: Sequence[str]) -> str:
+    """Return the `--date-format` for each order that a date with slashes or dashes may have."""
+    bare = without_label(text)
+    label, text = text.removesuffix(bare), bare
+    named = WEEKDAY.search(label + bare)
+    label, give = (label[: named.start()], "Take the weekdays out, and give") if named else (label, "Give")
+    sign = "-" if "-" in text[:4] else "/"
+    year = "%Y" if re.search(rf"{sign}\d{{4}}", text) else "%y"
+    rest = re.sub(r"^\S+", "", text)
+    clock = "" if not rest else " %I:%M %p" if rest.rstrip(".").lower().endswith("m") else " %H:%M"
+    clock = clock.replace("%M", "%M:%S") if rest.count(":") > 1 else clock
+    dates = (sign.join(_PARTS[order]).replace("year", year) for order in orders)
+    return f"{give} {' or '.join(f'--date-format {chr(39)}{label}{one}{clock}{chr(39)}' for one in dates)}."

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import fitting_forms, order_hint, parse_all
-from models.tables.date_order import first_doubt, settle_order
+from models.tables.date_forms import count_of_time, fitting_forms, is_week_name, parse_all
+from models.tables.date_order import first_doubt, order_hint, settle_order
 from models.tables.eras import refuse_buddhist
 from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.sheet import Rows
@@ -24,8 +24,6 @@ ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as E
 DEFAULT_STYLE = "YYYY-MM-DD"
 
 _ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P<offset>Z|[+-]\d\d:?\d\d)?$"
-_UNIX = {"seconds": (9, 10, 1_000_000), "milliseconds": (12, 13, 1_000), "microseconds": (15, 16, 1)}
-"""Digits of a Unix time, and the microseconds of its unit."""
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _SEASON = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
 _FEWEST_SEASONS = 3
@@ -239,20 +237,16 @@ def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
             f"{texts[0]!r} is not a date; it may be Excel's number of {day}.",
             "Format the column as dates in the workbook, and save it again.",
         )
-    if not all(text.isascii() and text.isdigit() for text in texts):
+    if (counted := count_of_time(texts)) is None:
         return None
-    for unit, (fewest, most, microseconds) in _UNIX.items():
-        if all(fewest <= len(text) <= most for text in texts) and not all(_is_compact(text) for text in texts):
-            walls = (np.array(texts, dtype=np.int64) * microseconds).view("M8[us]")
-            detail = f"{texts[0]!r} is read as {unit} since 1970, {walls[0].astype('M8[s]')} UTC."
-            found = (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),)
-            return Times(walls, np.zeros(len(texts), dtype=np.int64), {}, found, "YYYY-MM-DDThh:mm:ssZ")
-    return None
-
-
-def _is_compact(text: str) -> bool:
-    """Return whether digits are a date and a time, such as 202401310600, rather than a count."""
-    return len(text) == 12 and text[:2] in {"19", "20"} and "01" <= text[4:6] <= "12"  # noqa: PLR2004 - YYYYMMDDhhmm
+    unit, microseconds = counted
+    walls = np.array(microseconds, dtype=np.int64).view("M8[us]")
+    detail = f"{texts[0]!r} is read as {unit} since 1970, {walls[0].astype('M8[s]')} UTC."
+    found = (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),)
+    style = (
+        "YYYY-MM-DDThh:mm:ssZ" if all(one % 1_000_000 == 0 for one in microseconds) else "YYYY-MM-DDThh:mm:ss.ffffffZ"
+    )
+    return Times(walls, np.zeros(len(texts), dtype=np.int64), {}, found, style)
 
 
 def _read_form(texts: Sequence[str], place: _Place) -> Times:
@@ -268,6 +262,10 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
         firsts = " or ".join(order.removesuffix(" first") for order in orders)
         raise place.refuse(at, f"{texts[at]!r} may be {firsts} first.", order_hint(texts[at], orders))
     form, found = forms[chosen], readings[chosen]
+    if form.name == "YYYYMM" and is_week_name(place.column):
+        week = f"{texts[0][:4]}-W{texts[0][4:]}"
+        hint = f"Write weeks as {week}; if they are months, give --date-format %Y%m."
+        raise place.refuse(0, f"{texts[0]!r} may be a week or a month.", hint)
     example = next(at for at, one in enumerate(found) if one is not None)
     faults = {}
     for at, one in enumerate(found):

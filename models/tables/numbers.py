@@ -1,7 +1,7 @@
 """Numbers: cells as float64, whatever separates decimals and thousands, as long as only one reading fits all of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigInvalid, Finding
+from models.tables.cells import MISSING, UNITS, advise_units, units_of
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
-
-MISSING = frozenset({
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-    "NULL", "NaN", "None", "n/a", "nan", "null",
-})  # fmt: skip
-"""Cells without a value: the words of pandas."""
 
 NUMBER_HINT = "Leave gaps empty, write decimals with a point."
 CURRENCIES = "€$£¥₹"
@@ -25,16 +20,12 @@ THREE_DIGITS_BARE = 100
 
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
-UNITS = (
-    "EUR", "USD", "GBP", "CHF", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
-    "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
-)  # fmt: skip
-"""Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
 _UNIT = re.compile(
     rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
 )
+_TRAILING_MINUS = re.compile(r"(\d[\d.,]*)-")
+"""A negative number as SAP writes it."""
 _PARENTHESES = re.compile(r"\(([\d.,]+)\)")
-_WITH_UNIT = re.compile(r"([-+]?[\d.,]*\d) ?[^\W\d_]{1,12}\.?")
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 READINGS = {
     ".": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+){_EXPONENT}"),
@@ -169,12 +160,13 @@ def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Number
 def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:
     """Return texts as numbers after the reading that fits all of them."""
     cells, findings = _drop_units([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts])
+    cells, turned = _turn_minus(cells, name)
     fits = {
         sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells])
         for sign, form in READINGS.items()
     }
     sign, found = (style.given, ()) if style.given else _choose(cells, fits, name, rows, style)
-    values, faults = np.full(len(cells), np.nan), dict[int, CellFault]()
+    values, wrong = np.full(len(cells), np.nan), list[int]()
     for at, one in enumerate(cells):
         if one is None:
             continue
@@ -185,31 +177,38 @@ def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: Num
         elif flags and one.lower() in {"true", "false"}:
             values[at] = one.lower() == "true"
         else:
-            faults[at] = CellFault(
-                int(rows[at]), name, VALUE, str(texts[at]), "is not a number", _hint(one, sign, style)
-            )
-    return _checked(values, faults, name, rows, findings + found)
+            wrong.append(at)
+    units = units_of(cells[at] for at in wrong)
+    hints = {at: _hint(str(cells[at]), sign, style, units) for at in wrong}
+    faults = {at: CellFault(int(rows[at]), name, VALUE, str(texts[at]), "is not a number", hints[at]) for at in wrong}
+    return _checked(values, faults, name, rows, findings + turned + found)
 
 
-def _hint(cell: str, sign: str, style: NumberStyle) -> str:
+def _turn_minus(cells: list[str | None], name: str) -> tuple[list[str | None], tuple[Finding, ...]]:
+    """Return cells with a minus at their end, as SAP writes it, before the number; and that it was there."""
+    ends = [None if one is None else _TRAILING_MINUS.fullmatch(one) for one in cells]
+    first = next((match for match in ends if match), None)
+    if first is None:
+        return cells, ()
+    said = Finding("NUMBERS_READ", f"Column {name!r}: {first[0]!r} is read as -{first[1]}.")
+    return [f"-{match[1]}" if match else one for one, match in zip(cells, ends, strict=True)], (said,)
+
+
+def _hint(cell: str, sign: str, style: NumberStyle, units: Collection[str]) -> str:
     if READINGS[_OTHER[sign]].fullmatch(cell) and style.given:
         return f"--decimal {sign} says otherwise."
     if match := _PARENTHESES.fullmatch(cell):
         return f"Write a negative number with a minus: -{match[1]}."
     if cell.lower() in {"true", "false"}:
         return "Write 1 and 0 for true and false."
-    if match := _WITH_UNIT.fullmatch(cell):
-        return f"Write the number alone: {match[1]}."
-    return NUMBER_HINT
+    return advise_units(cell, units) or NUMBER_HINT
 
 
 def _drop_groups(text: str) -> str:
     """Return a number without spaces or apostrophes between its thousands."""
-    return (
-        _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text)
-        if " " in text or "'" in text
-        else text
-    )
+    if " " not in text and "'" not in text:
+        return text
+    return _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text)
 
 
 def _drop_units(cells: list[str | None]) -> tuple[list[str | None], tuple[Finding, ...]]:

@@ -364,7 +364,7 @@ def test_a_column_that_never_changes_is_a_series_unless_it_is_named_as_a_key(row
             "'SKU' looks like one: it is '0042' in each row. Give --id-column SKU --time-column Date --value-column Units",
         ),
         ("date,storeNbr,qty\n2024-01-01,7,5\n2024-01-02,7,6\n", USUAL, "Give --id-column storeNbr"),
-        ("date,weight\n2024-01-01,10 kg\n2024-01-02,1 t\n", USUAL, "Write the number alone: 10"),
+        ("date,weight\n2024-01-01,10 kg\n2024-01-02,1 t\n", USUAL, "here are kg, t"),
         ("index,date,y\n1,2024-01-01,5\n2,2024-01-02,6\n", ReadOptions(("index",)), "'index' to use: it only counts"),
         ("region,2019,2020,2021\nA,1,2,3\nB,1,2,3\n", USUAL, "has years as columns.*a row for each date"),
         ("month,2019,2020,2021\n1,1,2,3\n2,1,2,3\n", USUAL, "has years as columns"),
