@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("unique_id", "series_id", "item_id", "series", "id"),
-    "timestamp": ("ds", "date", "datetime", "timestamp", "time", "month", "day", "year", "period"),
-    "value": ("y", "value", "target"),
+    "timestamp": ("ds", "date", "datetime", "timestamp", "time", "month", "day", "year", "period", "time_period"),
+    "value": ("y", "value", "target", "obs_value"),
 }
 """Names of each field, the preferred one first; lower case."""
 

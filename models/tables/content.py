@@ -65,7 +65,7 @@ def _kind_of_text(content: bytes, name: str) -> str:
     start = content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] == b"<":
         raise TableInvalid("is HTML or XML.", hint="Export the table as CSV.")
-    if suffixes & {".jsonl", ".ndjson", ".json"} or start[:1] == b"{":
+    if suffixes & {".jsonl", ".ndjson", ".json"} or re.match(rb"\{|\[\s*\{", start):
         return JSON_LINES
     return CSV
 
@@ -114,13 +114,14 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
         convert = "Convert it: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW."
-        wrong = TableInvalid("is not in UTF-8.", hint=f"Save it as UTF-8. {convert}")
         if not guess:
-            raise wrong from error
+            raise TableInvalid("is not in UTF-8.", hint=f"Save it as UTF-8. {convert}") from error
         try:
             text = content.decode("cp1252")
         except UnicodeDecodeError:
-            raise wrong from error
+            other = "iconv -f ENCODING -t UTF-8 FILE > NEW, where the encoding may be SHIFT_JIS, GB18030 or EUC-KR."
+            detail = "is neither in UTF-8 nor in Windows-1252."
+            raise TableInvalid(detail, hint=f"Save it as UTF-8, or convert it: {other}") from error
         before, after = (re.split(r"[,;\t\r\n]", part) for part in (text[: error.start], text[error.start :]))
         word = (before[-1] + after[0])[:80]
         finding = Finding("ENCODING", f"The file is not in UTF-8; it is read as Windows-1252: {word!r}.", hint=convert)

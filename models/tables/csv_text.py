@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
 SAMPLE_ROWS, SAMPLE_LETTERS = 20, 20_000
 LEAST_ALIKE = 0.8
 """Share of the first rows that have as many cells as the header if the separator is right."""
+
+WIDTH_HINT = "Give a cell for each column, an empty one for a gap; quote a cell that contains the separator."
 
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
@@ -107,6 +110,9 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
     faults = {
         at: _width_fault(row, header, separator, int(rows[at])) for at, row in enumerate(cells) if len(row) != width
     }
+    if len(faults) == len(cells) > 1 and all(len(row) == width + 1 for row in cells):
+        hint = f"The header lacks a name for the first column: write {separator!r} before it. R: write.csv(…, row.names=FALSE)."
+        faults = {at: replace(one, hint=hint) if one.hint == WIDTH_HINT else one for at, one in faults.items()}
     for at in faults:
         cells[at] = [""] * width
     columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [
@@ -117,7 +123,7 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
 
 def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, place: int) -> CellFault:
     """Return the fault of a row of another width, with the likely cause."""
-    hint = "Give a cell for each column, an empty one for a gap; quote a cell that contains the separator."
+    hint = WIDTH_HINT
     if len(row) > len(header):
         split = next((at for at in range(len(row) - 1) if _is_split(row[at], row[at + 1])), None)
         if not row[-1].strip():

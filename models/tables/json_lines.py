@@ -1,6 +1,7 @@
-"""JSON lines: an object a line, its fields the columns."""
+"""JSON: an object a line, or an array of objects; their fields are the columns."""
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,30 +14,45 @@ JSON_HINT = 'Write an object a line: {"unique_id": "a", "ds": "2024-01-31", "y":
 
 
 def read_json_lines(text: str, findings: tuple[Finding, ...] = ()) -> Sheet:
-    """Return JSON lines as a sheet; a field that a line lacks is an empty cell.
+    """Return JSON lines, or a JSON array of objects, as a sheet; a field that one lacks is an empty cell.
 
     Raises:
-        TableInvalid: If a line is not a JSON object, or has a list or an object as a field.
+        TableInvalid: If a line or entry is not a JSON object, or has a list or an object as a field.
     """
     objects, places = list[dict[str, object]](), list[int]()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line, object_pairs_hook=_distinct)
-        except _KeyTwiceError as error:
-            detail = f"has the key {error.args[0]!r} twice."
-            raise TableInvalid(detail, hint="Write each key once.", place=f", line {number}") from error
-        except ValueError as error:
-            raise TableInvalid(f"is not JSON ({error}).", hint=JSON_HINT, place=f", line {number}") from error
+    for kind, number, entry, shown in _array(text) if text.lstrip()[:1] == "[" else _lines(text):
         if not isinstance(entry, dict) or any(isinstance(cell, list | dict) for cell in entry.values()):
-            detail = f"has {line.strip()[:60]!r}, which is not an object of text and numbers."
-            raise TableInvalid(detail, hint=JSON_HINT, place=f", line {number}")
+            detail = f"has {shown[:60]!r}, which is not an object of text and numbers."
+            raise TableInvalid(detail, hint=JSON_HINT, place=f", {kind} {number}")
         objects.append(entry)
         places.append(number)
     names = list(dict.fromkeys(name for entry in objects for name in entry))
     columns = [column_of([entry.get(name) for entry in objects]) for name in names]
     return make_sheet(names, columns, np.array(places, dtype=np.int64), findings=findings)
+
+
+def _lines(text: str) -> Iterator[tuple[str, int, object, str]]:
+    """Yield the number, the JSON and the text of each line that is not empty."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield "line", number, _parse(line, f", line {number}"), line.strip()
+
+
+def _array(text: str) -> Iterator[tuple[str, int, object, str]]:
+    """Yield the number and the JSON of each entry of an array, as `to_json(orient="records")` writes it."""
+    entries = _parse(text, "")
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], start=1):
+        yield "entry", number, entry, json.dumps(entry)
+
+
+def _parse(text: str, place: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_distinct)
+    except _KeyTwiceError as error:
+        detail = f"has the key {error.args[0]!r} twice."
+        raise TableInvalid(detail, hint="Write each key once.", place=place) from error
+    except (ValueError, RecursionError) as error:
+        raise TableInvalid(f"is not JSON ({error}).", hint=JSON_HINT, place=place) from error
 
 
 class _KeyTwiceError(Exception):

@@ -14,6 +14,7 @@ from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.hours import CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
+from models.tables.time_parts import ends_rows
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
 
@@ -81,13 +82,15 @@ def find_layout(
     ids = () if row_id else ids
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
-    _refuse_dates(names)
+    _refuse_dates(sheet)
     _refuse_years(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
     taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
+    ends = tuple(name for name in others if value is None and ends_rows(sheet, time, name))
+    row_id, others = (*row_id, *ends), tuple(name for name in others if name not in ends)
     if not valued:
         return TableLayout(time, (), ids, clock, others)
     if value is None and ids and len(others) == 1:
@@ -101,18 +104,27 @@ def find_layout(
     if ids:
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates or not others:
-        raise _not_wide(names, time, has_covariates=bool(covariates))
+        raise _not_wide(sheet, time, has_covariates=bool(covariates))
     return TableLayout(time, others, (), clock, row_id, wide=True)
 
 
-def _not_wide(names: Sequence[str], time: str, *, has_covariates: bool) -> TableInvalid:
+def _not_wide(sheet: Sheet, time: str, *, has_covariates: bool) -> TableInvalid:
     """Return the error of a file without a value column that cannot be wide either."""
     if has_covariates:
-        detail = f"has no value column, and covariates need a long file. It has {', '.join(names)}."
+        detail = f"has no value column, and covariates need a long file. It has {', '.join(sheet.names)}."
         return TableInvalid(detail, hint=LONG_HINT)
+    left = " ".join(one.detail for one in sheet.findings if one.code == "COLUMNS_IGNORED")
+    above = "take out what stands above the header"
+    signs = (
+        "separate the columns by a comma, a semicolon, a tab or a bar, and "
+        if " " in time.strip() or "^" in time
+        else ""
+    )
     return TableInvalid(
-        f"has one column, {time!r}.",
-        hint="Give a time column and a value column, named in row 1; take out what stands above the header.",
+        f"has one column, {time!r}. {left}".strip(),
+        hint="Write a column of numbers."
+        if left
+        else f"Give a time column and a value column, named in row 1; {signs}{above}.",
         about=VALUE,
         missing=True,
     )
@@ -129,8 +141,9 @@ def _differs(sheet: Sheet, ids: Sequence[str]) -> bool:
     return bool(len(texts) > 1 and numbers and pc.count_distinct(texts).as_py() == len(texts))
 
 
-def _refuse_dates(names: Sequence[str]) -> None:
+def _refuse_dates(sheet: Sheet) -> None:
     """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
+    names = sheet.names
     months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
     if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
         raise TableInvalid(
@@ -149,7 +162,8 @@ def _refuse_dates(names: Sequence[str]) -> None:
         )
     numbers = [name for name in names if _NUMBER.fullmatch(name)]
     years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
-    if (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years):
+    is_row = (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years)
+    if is_row or any(looks_dated(sheet.columns[name]) for name in dates):
         raise TableInvalid(
             f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
             hint="Add one, such as date,sales.",
@@ -235,7 +249,7 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
 def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
     """Return the column with the times of day beside one of dates, or None."""
     for name in sheet.names:
-        if name == time or name in taken or plain_name(name) not in CLOCKS | ENDINGS | PERIODS:
+        if name == time or name in taken or not _may_be_clock(name, sheet.columns[name]):
             continue
         cells = sample(sheet.columns[name])
         if cells and (read_clock(sheet.columns[name], name) or all(_TIME_OF_DAY.fullmatch(cell) for cell in cells)):
@@ -243,6 +257,13 @@ def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
             if not any(":" in one for one in dates):
                 return name
     return None
+
+
+def _may_be_clock(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column is named as times of day, or is of this type."""
+    import pyarrow as pa
+
+    return pa.types.is_time(column.type) or plain_name(name) in CLOCKS | ENDINGS | PERIODS
 
 
 def sample(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's

@@ -12,8 +12,9 @@ from models.tables import content as formats
 from models.tables.cells import as_text
 from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
+from models.tables.date_forms import looks_dated
 from models.tables.dates import Times, read_times
-from models.tables.faults import CellFault, TableInvalid
+from models.tables.faults import TIME, CellFault, TableInvalid
 from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
@@ -198,6 +199,8 @@ def _refuse_long(reading: ParsedTable) -> None:
         if numbers.faults and np.isnan(numbers.values).all():
             at = min(numbers.faults)
             fault = numbers.faults[at]
+            if looks_dated(reading.sheet.columns[name]):
+                raise _two_dates(reading, name)
             raise TableInvalid(
                 f"has no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
                 hint=_advise(reading, name, fault.hint),
@@ -212,6 +215,18 @@ def _refuse_long(reading: ParsedTable) -> None:
                 about="id",
                 missing=True,
             )
+
+
+def _two_dates(reading: ParsedTable, name: str) -> TableInvalid:
+    """Return the error of a file with a second column of dates, of which nobody knows which are the times."""
+    time = reading.layout.time
+    value = guess_value(reading.sheet, [one for one in reading.layout.values if one != name])
+    values = f" --value-column {quote(value)}" if value else ""
+    return TableInvalid(
+        f"has two columns of dates, {time!r} and {name!r}.",
+        hint=f"Give --time-column {quote(time)}{values}, or --time-column {quote(name)}.",
+        about=TIME,
+    )
 
 
 def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:

@@ -120,7 +120,7 @@ def _refuse_names(names: Sequence[str]) -> None:
         if places.setdefault(name, at) != at:
             raise TableInvalid(
                 f"has the name {name!r} twice, for columns {places[name]} and {at}.",
-                hint="Name each column differently.",
+                hint="Take out the lines above the header." if names[0][:1] == "#" else "Name each column differently.",
                 about="value",
             )
 

@@ -1,13 +1,14 @@
 """Time parts: columns that hold a part of a time, such as year, month or hour, and dates in several columns."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from models.columns import NAMES
 from models.errors import Finding
 from models.tables.cells import as_text
-from models.tables.date_forms import looks_dated
+from models.tables.date_forms import MONTHS, looks_dated
 from models.tables.sheet import Sheet
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
@@ -59,6 +60,9 @@ _RANGES = {
     QUARTERS: r"^[1-4]$",
 }
 
+LEAST_ENDS, SHARE_OF_ENDS = 3, 0.8
+"""Rows from which on a second date is recognized as the end of a period, and the share of those whose end is the next row's time."""
+
 
 def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     """Return whether a column holds a part of a time, by its name or its cells."""
@@ -83,12 +87,49 @@ def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
     years = _part(sheet, lower, YEARS, r"^\d{4}$")
     if years is None or whole & {name.lower() for name in sheet.names} or any(map(looks_dated, sheet.columns.values())):
         return sheet
+    numbered, lower = _number_months(sheet, lower)
     for parts, sign in (((MONTHS_OF, DAYS), "-"), ((MONTHS_OF,), "-"), ((WEEKS,), "-W"), ((QUARTERS,), "-Q")):
-        found = [_part(sheet, lower, names, _RANGES[names]) for names in parts]
+        found = [_part(numbered, lower, names, _RANGES[names]) for names in parts]
         names = [years, *(name for name in found if name is not None)]
         if len(names) == len(found) + 1:
-            return _joined(sheet, names, sign)
+            return _joined(numbered, names, sign)
     return sheet
+
+
+def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str, str]]:
+    """Return the sheet with names of months and quarters, as `January` and `Qtr 1`, as numbers; without quarters beside months."""
+    months, quarters = (next((lower[one] for one in names if one in lower), None) for names in (MONTHS_OF, QUARTERS))
+    columns = dict(sheet.columns)
+    for name, number in ((months, _number_of_month), (quarters, _number_of_quarter)):
+        if name is not None:
+            columns[name] = _each(as_text(columns[name]), number)
+    numbered = replace(sheet, columns=columns)
+    if months and quarters and _part(numbered, lower, MONTHS_OF, _RANGES[MONTHS_OF]):
+        fits = _part(numbered, lower, QUARTERS, _RANGES[QUARTERS])
+        pairs = (
+            set(zip(columns[months].to_pylist(), columns[quarters].to_pylist(), strict=True)) if fits else {("1", "2")}
+        )
+        if all((int(month) + 2) // 3 == int(quarter) for month, quarter in pairs):
+            return numbered.without([quarters]), {one: name for one, name in lower.items() if name != quarters}
+    return numbered, lower
+
+
+def _each(column: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column of text with each distinct cell changed."""
+    import pyarrow as pa
+
+    encoded = column.dictionary_encode()
+    texts = pa.array([change(one.strip()) for one in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)
+
+
+def _number_of_month(text: str) -> str:
+    return str(MONTHS.get(text.lower().rstrip("."), text))
+
+
+def _number_of_quarter(text: str) -> str:
+    match = re.fullmatch(r"(?:q|qtr|quarter|quartal)\.? ?([1-4])", text, re.IGNORECASE)
+    return match[1] if match else text
 
 
 def _part(sheet: Sheet, lower: dict[str, str], names: Sequence[str], cells: str) -> str | None:
@@ -111,3 +152,15 @@ def _joined(sheet: Sheet, names: Sequence[str], sign: str) -> Sheet:
     dates = pc.binary_join_element_wise(*padded, sign)
     left = sheet.without(names, Finding("DATE_JOINED", f"Columns {', '.join(names)} are read as one date."))
     return left.with_first("date", dates)
+
+
+def ends_rows(sheet: Sheet, time: str, name: str) -> bool:
+    """Return whether a column has the end of each row's period: the time of most next rows."""
+    import pyarrow.compute as pc
+
+    if len(sheet.rows) < LEAST_ENDS or not looks_dated(sheet.columns[name]):
+        return False
+    follows = pc.equal(
+        as_text(sheet.columns[name]).slice(0, len(sheet.rows) - 1), as_text(sheet.columns[time]).slice(1)
+    )
+    return bool((pc.sum(follows).as_py() or 0) >= SHARE_OF_ENDS * len(follows))

@@ -58,6 +58,19 @@ def read(cells: list[Any], form: str | None = None) -> Times:
         ("2024-01-31T06:30:00.000+02:00", "2024-01-31T06:30"),
         ("2024-01-31T06:30:00.1234567Z", "2024-01-31T06:30:00.123456"),
         ("1706682600", "2024-01-31T06:30"),
+        ("1706682600.5", "2024-01-31T06:30:00.5"),
+        ("1706682600000000000", "2024-01-31T06:30"),
+        ("w/e 06-Jan-24", "2024-01-06"),
+        ("1 W/E 01/13/24", "2024-01-13"),
+        ("Week Ending 2024-01-06", "2024-01-06"),
+        ("Mo, 08.01.2024", "2024-01-08"),
+        ("mar 13/02/2024", "2024-02-13"),
+        ("Mar 2024", "2024-03-01"),
+        ("2024年1月31日", "2024-01-31"),
+        ("2024년 1월", "2024-01-01"),
+        ("2021m1", "2021-01-01"),
+        ("2023w5", "2023-01-30"),
+        ("04MAR2024:06:30:00", "2024-03-04T06:30"),
         (1706682600000, "2024-01-31T06:30"),
     ],
 )
@@ -91,6 +104,10 @@ def test_the_whole_column_tells_day_from_month() -> None:
     assert read(["02/02/2024"]).walls[0] == np.datetime64("2024-02-02")
     with pytest.raises(TableInvalid, match=r"Row 3, column 'ds'.*--date-format '%d/%m/%Y' or --date-format '%m/%d/%Y'"):
         read(["02/02/2024", "03/02/2024"])
+    with pytest.raises(TableInvalid, match="--date-format 'W/E %d/%m/%Y' or --date-format 'W/E %m/%d/%Y'"):
+        read(["W/E 03/02/2024"])
+    with pytest.raises(TableInvalid, match="Take the weekdays out, and give --date-format '%d/%m/%Y'"):
+        read(["Sa 03/02/2024"])
     assert read(["03/02/24"], "%m/%d/%y").walls[0] == np.datetime64("2024-03-02")
 
 
@@ -125,6 +142,7 @@ def test_dates_tell_years_of_two_digits_from_days(cells: list[str], expected: st
         (["31/01/2024", "01/31/2024", "31/03/2024"], 1, "like '31/01/2024' (row 2)"),
         (["2024-01-01 00:00 CET"], 0, "is not a date"),
         (["240131"], 0, "is not a date"),
+        (["31 Jan 24:00"], 0, "is not a date"),
         (["10600101"], 0, "is not a date"),
         (["2024-01-31 25:00"], 0, "is not a date"),
         (["13:00 PM"], 0, "is not a date"),

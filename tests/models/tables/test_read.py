@@ -91,6 +91,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "index.parquet": lambda: FRAME.set_index("unique_id").to_parquet(),
     "filtered.parquet": lambda: FRAME.set_index(np.array([3, 7])).to_parquet(),
     "d.jsonl": lambda: FRAME.to_json(orient="records", lines=True).encode(),
+    "d.json": lambda: FRAME.to_json(orient="records", indent=1).encode(),
     "d.xlsx": lambda: workbook({"Notes": [], "Data": ROWS}),
 }
 
@@ -214,7 +215,18 @@ def test_every_format_says_the_same(name: str) -> None:
         (b"item,2024-01,2024-02,2024-03\na,1,2,3\n", "d.csv", "has dates as columns"),
         (b"ds,y\n2024,1\0\n", "d.csv", "is not text"),
         (b"x" * 200_000 + b",y\n2024,1\n", "d.csv", "cannot be read: field larger"),
-        (b"ds,y\n2024,\x81\n", "d.csv", "iconv -f WINDOWS-1252"),
+        (b"ds,y\n2024,\x81\n", "d.csv", "neither in UTF-8 nor in Windows-1252.*SHIFT_JIS"),
+        (b'[{"ds": "2024", "y": [1]}]', "d.json", "Entry 1"),
+        (b'[{"ds": "2024", "y": 1, "y": 2}]', "d.json", "has the key 'y' twice"),
+        (b'{"ds": {"0": 1704672000000}, "y": {"0": 1}}', "d.json", "not an object of text and numbers"),
+        (b"a,2024-01-01,5\na,2024-01-02,6\nb,2024-01-01,7\n", "d.csv", "has no header: its first row is 'a'"),
+        (b"#group,false,false\nds,y,z\n2024,1,2\n", "d.csv", "Take out the lines above"),
+        (
+            b"order_date,ship_date,qty\n2024-01-01,2024-01-04,5\n2024-01-02,2024-01-09,6\n",
+            "d.csv",
+            "two columns of dates",
+        ),
+        (b"Week,y\n202301,1\n202302,2\n", "d.csv", "may be a week or a month.*2023-W01.*--date-format %Y%m"),
         (workbook({"A": ROWS, "B": ROWS}), "d.xlsx", "2 sheets with rows: A, B.*--sheet"),
     ],
 )
@@ -245,6 +257,8 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     ("lines", "words"),
     [
         (["ds,y", "2024,1,028"], "1,028 needs quotes"),
+        (["ds,y", "2024,1,028", "2025,1,029"], "1,028 needs quotes"),
+        (["ds,y", "1,2024-01-01,5", "2,2024-01-02,6"], "The header lacks a name"),
         (["ds,y", "2024,1", "2025,1,"], "Take out the ','"),
         (["ds,y", "2024,1", "", "2025"], "Row 4"),
         (["ds,y", '2024,"1', '2"', "2025,1,1"], "Row 3"),
@@ -318,6 +332,17 @@ def test_a_time_beside_a_date_is_joined_to_it(header: str, row: str, stamp: str)
     assert "CLOCK_JOINED" in [finding.code for finding in found.findings]
 
 
+def test_the_end_of_each_period_is_left_out() -> None:
+    """As exports of energy have it beside the start."""
+    found = read(
+        b"Datum von;Datum bis;MWh\n"
+        + b"".join(b"01.01.2024 0%d:00;01.01.2024 0%d:00;5\n" % (at, at + 1) for at in range(5))
+    )
+
+    assert (found.layout.time, found.layout.values) == ("Datum von", ("MWh",))
+    assert "Not used: Datum bis." in [one.detail for one in found.findings]
+
+
 def test_typed_days_are_joined_to_typed_times() -> None:
     """As of a workbook, where midnight may be a day of 1899."""
     days = column_of([dt.date(2024, 1, 31)] * 2)
@@ -327,6 +352,8 @@ def test_typed_days_are_joined_to_typed_times() -> None:
     found = read_columns(sheet, USUAL)
 
     assert found.times.walls.astype(str).tolist() == ["2024-01-31T00:00:00.000000", "2024-01-31T06:30:00.000000"]
+    typed = make_sheet(["d", "t", "y"], [days, pa.array([dt.time(6, 30)] * 2), column_of([1.0, 2.0])], np.array([2, 3]))
+    assert read_columns(typed, USUAL).times.walls[0] == np.datetime64("2024-01-31T06:30")
 
 
 def test_dates_are_found_where_no_name_tells() -> None:
@@ -406,6 +433,8 @@ def test_a_column_of_another_use_is_named(data: str, options: ReadOptions, words
         ("Year,Month,Day,y", "2019,2,3,5", "2019-02-03"),
         ("year,week,y", "2022,1,5", "2022-01-03"),
         ("quarter,year,y", "2,2022,5", "2022-04-01"),
+        ("Year,Quarter,y", "2022,Qtr 2,5", "2022-04-01"),
+        ("Year,Quarter,Month,Day,y", "2022,Qtr 2,May,3,5", "2022-05-03"),
     ],
 )
 def test_a_date_in_several_columns_is_one(header: str, row: str, day: str) -> None:
