@@ -23,9 +23,9 @@ from service.selector import LoadedModel
 from service.store.counting import count_disputed, count_due, count_truths
 from service.store.database import Database
 from service.store.newest_observations import newest_window
-from service.store.rollups import DAY, ScoreSums
+from service.store.rollups import DAY, Period, ScoreSums
 from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, Period, sum_scores
+from service.store.score_sums import GroupKey, sum_scores
 from service.store.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0

@@ -7,7 +7,7 @@ A change of scores has `remove_sums` before it and `add_sums` after it, in one t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, case, cast, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -38,6 +38,12 @@ SUMS = (
     "covered_95",
     "intervals_95",
 )
+
+Period = Literal["day", "week", "month", "year"]
+
+_SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
+"""strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
+_POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +154,13 @@ def _monday(day: ColumnElement[int]) -> ColumnElement[Any]:
 
 def _later(day: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
     return case((day > other, day), else_=other)
+
+
+def period_of(day: ColumnElement[int], period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
+    """Return the period of a day as text, in SQL."""
+    seconds = cast(day, BigInteger) * DAY_SECONDS
+    if not is_postgresql:
+        pattern, *modifiers = _SQLITE[period]
+        return func.strftime(pattern, seconds, "unixepoch", *modifiers)
+    moment = func.timezone("UTC", func.to_timestamp(seconds))
+    return func.to_char(func.date_trunc(period, moment), _POSTGRESQL[period])

@@ -2,14 +2,14 @@
 
 import operator
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Table, func, select
 
-from service.store.database import storable
+from service.store.database import Database, storable
 from service.store.rollups import DAY
-from service.store.tables import forecasts, scores
+from service.store.tables import forecasts, scores, sums_by_series_step, sums_by_step
 
 CLOCKS = 1
 """Days that a local date and the UTC date of one moment may differ."""
@@ -210,3 +210,33 @@ def end_of(day: int, unit: Unit) -> int:
 def _monday(day: int) -> int:
     """Return the Monday of a day's week; day 0 is a Thursday."""
     return day - (day + 3) % 7
+
+
+def count_series(database: Database, where: ScoreFilter) -> int:
+    """Return about how many series may have scores: those that have one of the first step."""
+    first = where if where.steps else replace(where, steps=(1, 1))
+    with database.reading() as connection:
+        query = select(func.count(sums_by_series_step.c.series_id.distinct())).where(
+            *first.of_months(sums_by_series_step)
+        )
+        return connection.scalar(query) or 0
+
+
+def versions_and_steps(database: Database, where: ScoreFilter) -> list[dict[str, Any]]:
+    """Return the models, versions and steps that have scores on the days of a filter."""
+    of, days = sums_by_step.c, DayRange.of(where)
+    query = select(of.model, of.version, of.step).where(of.scores > 0)
+    query = query.where(*replace(where, series=None).of_rollup(sums_by_step))
+    query = query if days.first is None else query.where(of.day >= days.first)
+    query = query if days.end is None else query.where(of.day < days.end)
+    with database.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(query.distinct())]  # noqa: SLF001 (SQLAlchemy's public name)
+
+
+def are_all_steps(database: Database, where: ScoreFilter) -> bool:
+    """Return whether the filter on steps lets all pass that its model and version have."""
+    first, last = where.steps or (1, 0)
+    names = replace(where, series=None, steps=None).of_rollup(sums_by_step)
+    with database.reading() as connection:
+        most = connection.scalar(select(func.max(sums_by_step.c.step)).where(*names)) or 0
+    return first == 1 and last >= most

@@ -4,16 +4,17 @@ The rollups have days, without series or without steps, and months and weeks wit
 or a moment cuts off a week, are summed from the scores themselves, of the first rows alone if a limit is given.
 """
 
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Subquery, Table, cast, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, Table, cast, func, select, union_all
 
 from service.store.database import Database
-from service.store.rollups import DAY, DAY_SECONDS, SUMS, ScoreSums, sums_of_scores
-from service.store.score_filter import DayRange, ScoreFilter, Unit
+from service.store.rollups import DAY, SUMS, Period, ScoreSums, period_of, sums_of_scores
+from service.store.score_filter import DayRange, ScoreFilter, Unit, are_all_steps, count_series, versions_and_steps
 from service.store.tables import (
     forecasts,
     scores,
@@ -24,7 +25,6 @@ from service.store.tables import (
 )
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
-Period = Literal["day", "week", "month", "year"]
 Key = tuple[str | int, ...]
 Rows = list[tuple[Key, ScoreSums]]
 Selects = list[tuple[Select[*tuple[Any, ...]], int]]
@@ -36,14 +36,11 @@ MOST_NAMES = 5_000
 FEW_SERIES = 4
 """The scores of up to a fourth of the series are read series by series, others by their time if the days are few."""
 
+FEW = 8
+"""Groups that are asked for beyond those that are still missing."""
+
 SPARE = 4
 """A fourth more rows than wanted are asked for, since some groups have fewer than they may have."""
-
-_NOTHING: list[Any] = [0] * len(SUMS)
-
-_SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
-"""strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
-_POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
 
 
 def sum_scores(
@@ -72,42 +69,52 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     keys: list[GroupKey] = [key for key in by if key != "period"]
     if not _reads_scores(where, by, period):
         return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
-    there = _versions_and_steps(database, where)
+    there = versions_and_steps(database, where)
     if len({(one["model"], one["version"]) for one in there}) == 1:  # the primary keys of rollups begin with them
         where = replace(where, model=there[0]["model"], version=there[0]["version"])
-    known = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit)
-    known, number = _only_there(known, keys, there), _count_series(database, where)
+    listed = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit, there)
+    known, number = _only_there(listed, keys, there), count_series(database, where)
     found: Rows = []
-    for part in _parts_of(known, keys, limit):
-        plan, wanted = _plan(database, _only(where, keys, part, number), by, period), set(part)
-        rows, places = _run(database, plan, has_keys=True, limit=None), [by.index(key) for key in keys]
-        found += [row for row in rows if tuple(row[0][place] for place in places) in wanted]
-        if len(found) >= limit:
+    most, places = limit + limit // SPARE, [by.index(key) for key in keys]
+    while len(found) < limit:
+        part, known = _take_part(known, keys, most)
+        if not part:
             break
+        plan, wanted = _plan(database, _only(where, keys, part, number), by, period), set(part)
+        rows = _run(database, plan, has_keys=True, limit=None)
+        more = [row for row in rows if tuple(row[0][place] for place in places) in wanted]
+        found += more
+        left = limit - len(found)
+        most = left + left // SPARE + FEW if 2 * len(more) >= most else 2 * most
     return found[:limit]
 
 
-def _parts_of(known: Iterable[tuple[Key, int]], keys: Sequence[GroupKey], limit: int) -> Iterator[list[Key]]:
-    """Yield groups in parts that have about `limit` rows, and twice as many as the part before; a version is not cut if it is large.
+def _take_part(
+    known: Iterator[tuple[Key, int]], keys: Sequence[GroupKey], most: int
+) -> tuple[list[Key], Iterator[tuple[Key, int]]]:
+    """Return the next groups, of about `most` rows, and the others; a part ends with a version or step if it is large.
 
-    The scores of a part are found in one scan, which takes as long for a few groups as for most of them.
+    The scores of a part are found in one scan, which takes as long for a few groups of a step as for all of them.
     """
-    version = [place for place, key in enumerate(keys) if key in {"model", "version"}]
+    places = [place for place, key in enumerate(keys) if key != "series"]
     part: list[Key] = []
-    rows, most = 0, limit + limit // SPARE
+    rows = 0
     for key, count in known:
-        is_other = bool(part) and any(key[place] != part[-1][place] for place in version)
-        if part and (rows + count > most or (is_other and 2 * rows >= limit)):
-            yield part
-            part, rows, most = [], 0, 2 * most
+        is_other = bool(part) and any(key[place] != part[-1][place] for place in places)
+        if part and (rows + count > most or (is_other and 2 * rows >= most)):
+            return part, itertools.chain([(key, count)], known)
         part.append(key)
         rows += count
-    if part:
-        yield part
+    return part, iter(())
 
 
-def _list_groups(
-    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None, page: int
+def _list_groups(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database,
+    where: ScoreFilter,
+    keys: Sequence[GroupKey],
+    period: Period | None,
+    page: int,
+    there: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[Key, int]]:
     """Yield the values of keys that may have scores, in their order, and about how many periods each has; reads pages."""
     of = sums_by_series_step.c
@@ -116,33 +123,13 @@ def _list_groups(
     query = select(*columns, func.sum(of.scores), func.count()).where(*where.of_months(sums_by_series_step))
     query = query.group_by(*columns).order_by(*columns)
     each = {"day": 28, "week": 4, "month": 1}.get(period or "")
+    steps = 1 if "step" in keys else len({one["step"] for one in there}) or 1  # rows of a month and series
     start, is_full = 0, True
     while is_full:
         with database.reading() as connection:
             found = connection.execute(query.limit(page).offset(start)).all()
         start, is_full = start + page, len(found) == page
-        yield from ((tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found)
-
-
-def _count_series(database: Database, where: ScoreFilter) -> int:
-    """Return about how many series may have scores: those that have one of the first step."""
-    first = where if where.steps else replace(where, steps=(1, 1))
-    with database.reading() as connection:
-        query = select(func.count(sums_by_series_step.c.series_id.distinct())).where(
-            *first.of_months(sums_by_series_step)
-        )
-        return connection.scalar(query) or 0
-
-
-def _versions_and_steps(database: Database, where: ScoreFilter) -> list[dict[str, Any]]:
-    """Return the models, versions and steps that have scores on the days of a filter."""
-    of, days = sums_by_step.c, DayRange.of(where)
-    query = select(of.model, of.version, of.step).where(of.scores > 0)
-    query = query.where(*replace(where, series=None).of_rollup(sums_by_step))
-    query = query if days.first is None else query.where(of.day >= days.first)
-    query = query if days.end is None else query.where(of.day < days.end)
-    with database.reading() as connection:
-        return [dict(row._mapping) for row in connection.execute(query.distinct())]  # noqa: SLF001 (SQLAlchemy's public name)
+        yield from ((tuple(row[:-2]), min(row[-2], each * -(-row[-1] // steps)) if each else 1) for row in found)
 
 
 def _only_there(
@@ -176,17 +163,28 @@ def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) ->
 
 def _run(database: Database, parts: Selects, *, has_keys: bool, limit: int | None) -> Rows:
     """Return the rows of queries, those of equal keys added or subtracted, in the order of the keys."""
-    found: dict[Key, list[Any]] = {}
+    query = parts[0][0].limit(limit) if len(parts) == 1 else _joined(parts)
     places = len(SUMS)
     with database.reading() as connection:
-        for part, sign in parts:
-            combine = operator.add if sign > 0 else operator.sub
-            for row in connection.execute(part if len(parts) > 1 else part.limit(limit)).all():
-                key = tuple(row[:-places])
-                found[key] = [*map(combine, found.get(key, _NOTHING), [number or 0 for number in row[-places:]])]
+        found = connection.execute(query).all()
+    rows = [(tuple(row[:-places]), ScoreSums(*(number or 0 for number in row[-places:]))) for row in found]
     if not has_keys:
-        return [((), ScoreSums(*found.get((), _NOTHING)))]
-    return [(key, ScoreSums(*found[key])) for key in sorted(key for key, sums in found.items() if sums[0])[:limit]]
+        return rows or [((), ScoreSums())]
+    return sorted((row for row in rows if row[1].scores), key=operator.itemgetter(0))[:limit]
+
+
+def _joined(parts: Selects) -> Select[*tuple[Any, ...]]:
+    """Return one query over several, the sums of equal keys added or subtracted; each sum is of its column's type."""
+    selects = []
+    for part, sign in parts:
+        of = part.order_by(None).subquery().c
+        keys = [column for column in of if column.name not in SUMS]
+        selects.append(select(*keys, *((of[name] if sign > 0 else -of[name]).label(name) for name in SUMS)))
+    every = union_all(*selects).subquery().c
+    keys = [column for column in every if column.name not in SUMS]
+    sums = [cast(func.sum(every[name]), sums_by_step.c[name].type) for name in SUMS]
+    query = select(*keys, *sums)
+    return query.group_by(*keys) if keys else query
 
 
 def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> Selects:
@@ -195,7 +193,7 @@ def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
     has_steps = "step" in by or where.steps is not None
     if where.scored_since is not None:
         return _plan_scored(database, where, by, period, has_series=has_series)
-    if has_series and "step" not in by and where.steps is not None and _are_all_steps(database, where):
+    if has_series and "step" not in by and where.steps is not None and are_all_steps(database, where):
         where, has_steps = replace(where, steps=None), False
     days = DayRange.of(where)
     is_short = "period" in by and period in {"day", "week"}
@@ -254,10 +252,11 @@ def _scan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
         "version": forecasts.c.version,
         "step": scores.c.step,
         "series": forecasts.c.series_id,
-        "period": _period(scores.c.day, period, is_postgresql=database.is_postgresql),
+        "period": period_of(scores.c.day, period, is_postgresql=database.is_postgresql),
     }
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
-    query = select(*keys, *sums_of_scores()).select_from(scores).join(forecasts).where(*where.conditions())
+    sums = [one.label(name) for name, one in zip(SUMS, sums_of_scores(), strict=True)]
+    query = select(*keys, *sums).select_from(scores).join(forecasts).where(*where.conditions())
     return query.group_by(*keys).order_by(*keys) if keys else query
 
 
@@ -278,10 +277,10 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
         "version": of.version,
         "step": of.get("step"),
         "series": of.get("series_id"),
-        "period": _period(day, period, is_postgresql=database.is_postgresql),
+        "period": period_of(day, period, is_postgresql=database.is_postgresql),
     }
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
-    query = select(*keys, *(func.sum(of[name]) for name in SUMS)).having(func.sum(of.scores) > 0)
+    query = select(*keys, *(func.sum(of[name]).label(name) for name in SUMS)).having(func.sum(of.scores) > 0)
     query = query.where(*conditions) if source is None else query
     return query.group_by(*keys).order_by(*keys) if keys else query
 
@@ -294,22 +293,3 @@ def _by_series(conditions: Sequence[ColumnElement[bool]]) -> Subquery:
     names = [sums_by_series.c.model, sums_by_series.c.version, sums_by_series.c.series_id]
     sums = [cast(func.sum(sums_by_series.c[name]), sums_by_series.c[name].type).label(name) for name in SUMS]
     return select(*names, *sums).where(*conditions).group_by(*names).subquery()
-
-
-def _are_all_steps(database: Database, where: ScoreFilter) -> bool:
-    """Return whether the filter on steps lets all pass that its model and version have."""
-    first, last = where.steps or (1, 0)
-    names = replace(where, series=None, steps=None).of_rollup(sums_by_step)
-    with database.reading() as connection:
-        most = connection.scalar(select(func.max(sums_by_step.c.step)).where(*names)) or 0
-    return first == 1 and last >= most
-
-
-def _period(day: ColumnElement[int], period: Period, *, is_postgresql: bool) -> ColumnElement[Any]:
-    """Return the period of a day as text, in SQL."""
-    seconds = cast(day, BigInteger) * DAY_SECONDS
-    if not is_postgresql:
-        pattern, *modifiers = _SQLITE[period]
-        return func.strftime(pattern, seconds, "unixepoch", *modifiers)
-    moment = func.timezone("UTC", func.to_timestamp(seconds))
-    return func.to_char(func.date_trunc(period, moment), _POSTGRESQL[period])
