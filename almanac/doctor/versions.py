@@ -8,6 +8,7 @@ from almanac.doctor.check import Check
 from service.install import PACKAGE, install_command
 
 NAME = "versions"
+BUILD_TOOLS = frozenset({"setuptools", "pip", "wheel"})
 
 
 def check_versions() -> Iterator[Check]:
@@ -44,7 +45,8 @@ def check_packages(requirements: Sequence[str], version: Callable[[str], str]) -
         except metadata.PackageNotFoundError:
             wrong += [] if is_extra else [f"{one.name} is missing"]
             continue
-        if not one.specifier.contains(found, prereleases=True):
+        is_build_tool = is_extra and one.name in BUILD_TOOLS  # in every environment, also where the extra is not
+        if not is_build_tool and not one.specifier.contains(found, prereleases=True):
             wrong.append(f"{one.name} {found} is installed, {one.name}{one.specifier} is needed")
     if wrong:
         yield Check(NAME, "error", f"{'; '.join(dict.fromkeys(wrong))}.", f"Run {install_command()}")

@@ -26,7 +26,7 @@ from service.api.examples.observations import (
 from service.api.http import json_response, only_known_parameters
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
-from service.api.state import service_of
+from service.api.state import Service, service_of
 from service.callers import Caller
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
@@ -35,7 +35,7 @@ from service.observations.series_view import has_hours, make_series, write_times
 from service.problems import problem
 from service.store.blobs import Floats
 from service.store.database import Database
-from service.store.erasure import erase_series
+from service.store.erasure import Erasure, erase_series
 from service.store.observations import SeriesInfo, find_series, list_series, newest_observations
 
 logger = logging.getLogger("almanac")
@@ -113,21 +113,27 @@ async def erase(request: Request, series_id: str) -> Response:
     stored of the series, so a request that was lost can be sent again.
     """
     service = service_of(request)
-    if service.forecast_log is not None:
-        await service.forecast_log.flush()
-    now = time.time_ns() // 1_000
-    erased = await service.database.run(erase_series, series_id, now)
+    name, erased = series_id, await _erase(service, series_id)
     if erased is None and (name := plain_id(series_id)) != series_id:
-        erased = await service.database.run(erase_series, name, now)
+        erased = await _erase(service, name)
     if erased is None:
         raise unknown_series(series_id)
+    meanwhile = await _erase(service, name)
+    parts = [erased] if meanwhile is None else [erased, meanwhile]
+    counts = {key: sum(getattr(one, key) for one in parts) for key in ("observations", "forecasts", "scores")}
     logger.info(
         "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
-        *(erased.series_sha256, erased.observations, erased.forecasts, erased.scores),
+        *(erased.series_sha256, *counts.values()),
     )
-    counts = {"observations": erased.observations, "forecasts": erased.forecasts, "scores": erased.scores}
     await audit(request, "series.erase", series_sha256=erased.series_sha256, **counts)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+async def _erase(service: Service, name: str) -> Erasure | None:
+    """Erase what is stored of a series, and what was forecast before this moment; a second time what came meanwhile."""
+    if service.forecast_log is not None:
+        await service.forecast_log.flush()
+    return await service.database.run(erase_series, name, time.time_ns() // 1_000)
 
 
 def _list(database: Database, after: str, limit: int) -> Response:
