@@ -89,10 +89,22 @@ def test_nginx_passes_a_large_body(composition: Composition) -> None:
     assert len(answer.json()["forecasts"]) == 3000
 
 
-@pytest.mark.parametrize(("path", "size", "status"), [("/forecast", 17_000_000, 413), (f"/{'a' * 40_000}", 0, 414)])
-def test_nginx_refuses_with_problem_documents(composition: Composition, path: str, size: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "size", "header", "status"),
+    [
+        ("POST", "/forecast", 17_000_000, 0, 413),
+        ("POST", f"/{'a' * 40_000}", 0, 0, 414),
+        ("GET", "/models", 0, 40_000, 431),
+        ("TRACE", "/models", 0, 0, 405),
+    ],
+)
+def test_nginx_refuses_with_problem_documents(  # noqa: PLR0913, PLR0917 (a request and its answer)
+    composition: Composition, method: str, path: str, size: int, header: int, status: int
+) -> None:
     """As the service does."""
-    answer = httpx.post(f"{composition.api}{path}", content=b" " * size)
+    answer = httpx.request(
+        method, f"{composition.api}{path}", content=b" " * size, headers={"x": "a" * header} if header else {}
+    )
 
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
