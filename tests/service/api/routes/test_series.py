@@ -8,8 +8,12 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from service.api.routes import series as series_routes
+from service.store.database import Database
+from service.store.erasure import Erasure, erase_series
 from service.store.tables import erasures
 from tests.service.api.routes.test_observations import VALUES, exported, observe, observe_two_years
+from tests.service.forecast_log import log, make_forecast, make_history
 from tests.service.home import ServiceHome
 from tests.service.live_accuracy import get, scored, service_of
 
@@ -113,6 +117,26 @@ def test_an_erased_series_leaves_nothing(stored_client: TestClient, caplog: pyte
     with service_of(stored_client).database.sync_database.reading() as connection:
         (row,) = connection.execute(select(erasures)).all()
     assert (row.series_sha256, row.observations, row.forecasts, row.scores) == (digest, 26, 1, 2)
+
+
+def test_what_is_forecast_during_an_erasure_is_erased_too(
+    stored_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A series of many observations is erased in many transactions, and its sender goes on meanwhile."""
+    observe_two_years(stored_client)
+    calls: list[str] = []
+
+    def erase(database: Database, name: str, now: int) -> Erasure | None:
+        found = erase_series(database, name, now)
+        if not calls:
+            log(database, "late", make_forecast(make_history(0)), series_id=name, made_at=now)
+        calls.append(name)
+        return found
+
+    monkeypatch.setattr(series_routes, "erase_series", erase)
+
+    assert stored_client.delete("/series/a").status_code == 204
+    assert stored_client.get("/forecasts/late").status_code == 404
 
 
 def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient) -> None:
