@@ -16,6 +16,7 @@ import numpy as np
 
 CONNECTIONS = 16
 """Of `pace`: more than it takes to keep its rate while a few requests are slow."""
+SAMPLE_SECONDS = 0.05
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: closing sends a reset, as a client that ends."""
 
@@ -120,6 +121,19 @@ async def probe(
         await asyncio.sleep(seconds)
     writer.close()
     return load
+
+
+def core_share(seconds: float) -> float:
+    """Return the share of a core that a program gets which computes for a twentieth of each second: 1 if nothing else runs."""
+    is_over, wall, cpu = until(seconds), 0.0, 0.0
+    while not is_over():
+        began, before = time.perf_counter(), time.thread_time()
+        while time.perf_counter() - began < SAMPLE_SECONDS:
+            pass
+        wall += time.perf_counter() - began
+        cpu += time.thread_time() - before
+        time.sleep(1 - SAMPLE_SECONDS)
+    return cpu / wall
 
 
 def until(seconds: float) -> Callable[[], bool]:

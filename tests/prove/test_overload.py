@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.prove.figures import record
-from tests.prove.pressure import Load, hang_up, press, probe, request_bytes, until
+from tests.prove.pressure import Load, core_share, hang_up, press, probe, request_bytes, until
 from tests.service.home import Artifacts, ServiceHome, ready
 from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 from tests.system.programs import eventually
@@ -21,6 +21,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "resilience.md"
 SECONDS, CONNECTIONS, TIMES = 60.0, 256, 5
 DEADLINE = 5
 LIVE_SECONDS, NORMAL_SECONDS = 0.5, 2.0
+FULL_SHARE = 0.5
+"""Of a core, on a full machine of two: with less, other programs take the rest, and all times may be as much longer."""
 SLOW, GONE = 500, 1_000
 OTHER = "127.0.0.2"
 
@@ -97,18 +99,20 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
         run_press(address, request, 4, 3)  # warms up
         alone = run_press(address, request, 8, 8)
         rate = alone.statuses[200] / 8
-        with ProcessPoolExecutor(2, context) as processes:
+        with ProcessPoolExecutor(3, context) as processes:
+            sharing = processes.submit(core_share, SECONDS)
             pressing = processes.submit(run_press, address, request, CONNECTIONS, SECONDS)
             live, other = processes.submit(run_probes, address, SECONDS).result()
-            load = pressing.result()
-        after = run_press(address, request, 1, NORMAL_SECONDS)
+            load, share = pressing.result(), sharing.result()
+        slack = max(1.0, FULL_SHARE / share)
+        after = run_press(address, request, 1, NORMAL_SECONDS * slack)
 
     assert TIMES * rate < CONNECTIONS  # what ALMANAC_MAX_WAIT_SECONDS lets wait
     assert set(load.statuses) <= {200, 429, 503}
     assert load.statuses[429] > 0
-    assert load.quantile(200, 0.99) < DEADLINE
+    assert load.quantile(200, 0.99) < DEADLINE * slack
     assert set(live.statuses) == set(other.statuses) == {200}
-    assert live.quantile(200, 0.99) < LIVE_SECONDS
+    assert live.quantile(200, 0.99) < LIVE_SECONDS * slack
     assert after.statuses[200] > 0
     assert after.seconds[200][-1] < 5 * alone.quantile(200, 0.5)
     record(
@@ -116,6 +120,7 @@ def test_five_times_the_bearable_load_is_shed(tmp_path: Path) -> None:
         f"Requests of 40 series each, from {CONNECTIONS} connections for {SECONDS:.0f} s; the deadline is {DEADLINE} s. It is a machine whose cores are full: the clients "
         "run on it, too. Bearable is what eight connections get answered.",
         {
+            "a program that computes without pause gets": f"{share:.0%} of a core",
             "bearable": f"{rate:.1f} requests a second",
             "in progress at once, over what a second can answer": f"{CONNECTIONS / rate:.1f} times",
             "answers by status": ", ".join(f"{status}: {count:,}" for status, count in sorted(load.statuses.items())),
@@ -165,8 +170,8 @@ def test_slow_senders_harm_nobody(tmp_path: Path) -> None:
         before = run_press(address, request, 2, 5)
         with ProcessPoolExecutor(1, context) as processes:
             slow = processes.submit(run_slow, address, SLOW, 60.0)
-            eventually(lambda: in_flight(address) >= SLOW / 2, 50)
-            most = in_flight(address)
+            seen = [0.0]
+            eventually(lambda: seen.append(in_flight(address)) or seen[-1] >= SLOW / 2, 50)  # type: ignore[func-returns-value]
             during = run_press(address, request, 2, 15)
             slow.result()
         metrics = httpx.get(f"{address}/metrics", timeout=30).text
@@ -181,7 +186,7 @@ def test_slow_senders_harm_nobody(tmp_path: Path) -> None:
             "others before: median, p99": f"{milliseconds(before.quantile(200, 0.5))}, {milliseconds(before.quantile(200, 0.99))}",
             "others beside slow senders: median, p99": f"{milliseconds(during.quantile(200, 0.5))}, {milliseconds(during.quantile(200, 0.99))}",
             "others' requests that failed": sum(during.statuses.values()) - during.statuses[200],
-            "slow senders in progress at once, cut off in all": f"{most:.0f}, {shed['slow sender']:,.0f}",
+            "slow senders in progress at once, cut off in all": f"{max(seen):.0f}, {shed['slow sender']:,.0f}",
         },
         PAGE,
     )
