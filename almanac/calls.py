@@ -15,6 +15,7 @@ import orjson
 
 from almanac.errors import ServiceOverloaded, error_of
 from models.errors import AlmanacError, ServiceUnreachable
+from service.errors import KeyMissing
 
 BUSY = frozenset({429, 503})
 """The service has not begun to work on such a request: any may be sent again."""
@@ -25,6 +26,9 @@ FAILED = BUSY | {408, 500, 502, 504}
 TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 LONGEST_TEXT = 200
+HEADER = "Authorization"
+KEY_HINT = "Give a key as api_key=, on the command line as --key, or in ALMANAC_API_KEY; `almanac key add` creates one."
+"""In place of the hint of the service, which names the header."""
 
 T = TypeVar("T")
 
@@ -112,6 +116,8 @@ def read_json(response: httpx.Response) -> dict[str, Any]:
 def problem_of(response: httpx.Response) -> AlmanacError:
     """Return the error that a response is."""
     found = _object(response)
+    if found.get("code") == KeyMissing.code and HEADER in str(found.get("hint")):
+        found = {**found, "hint": KEY_HINT}
     if "code" in found:
         return error_of(found)
     text = response.text[:LONGEST_TEXT] or response.reason_phrase

@@ -60,15 +60,18 @@ def forecast_by_service(url: str, key: str | None, *, record: bool, chunk: int, 
     """
     flags["data"], flags["output"] = Path(flags["data"]), flags["output"] and Path(flags["output"])
     _check(flags)
+    noted: dict[str, str] = {}
     with connect(url, key) as client:
         asked = _asked(client, flags, record=record)
         if flags["output"] is None:
-            found = _collect(client, asked, chunk)
+            found = _collect(client, asked, chunk, noted)
             click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
             errors = found["errors"]
         else:
             kept = {"url": url, "chunk": chunk, "fields": asked.fields, "columns": str(flags)}
-            errors = _write(client, asked, chunk, flags["output"], kept)
+            errors = _write(client, asked, chunk, flags["output"], kept, noted)
+    for code, detail in sorted(noted.items()):
+        click.echo(f"{code}: {detail}", err=True)
     for one in errors[:SHOWN_ERRORS]:
         click.echo(f"{one['id']}: {one['detail']} {one['hint']}".strip(), err=True)
     if len(errors) > SHOWN_ERRORS:
@@ -106,6 +109,8 @@ def _asked(client: Client, flags: dict[str, Any], *, record: bool) -> Asked:
         future=flags["future"],
         reading=SeriesOptions(flags["missing"] or "gap", "keep"),
     )
+    for one in data.findings:
+        click.echo(f"{one.code}: {one.detail} {one.hint}".rstrip(), err=True)
     horizon = flags["horizon"] or card["horizon"]
     fields: dict[str, Any] = {
         "horizon": horizon,
@@ -146,19 +151,29 @@ def _numbers(values: Any) -> list[float | None]:  # noqa: ANN401 - an array
     return [None if one != one else one for one in values.tolist()]  # noqa: PLR0124 - NaN
 
 
-def _collect(client: Client, asked: Asked, chunk: int) -> dict[str, Any]:
+def _note(body: Mapping[str, Any], noted: dict[str, str]) -> None:
+    """Add one warning of each code to what was noted."""
+    for entry in body["forecasts"]:
+        for one in entry["warnings"]:
+            noted.setdefault(one["code"], f"{one['detail']} {one['hint']}".strip())
+
+
+def _collect(client: Client, asked: Asked, chunk: int, noted: dict[str, str]) -> dict[str, Any]:
     """Return all forecasts and errors as `POST /forecast` responds."""
     found: dict[str, Any] = {"model": {}, "forecasts": [], "errors": []}
     parts = list(chunks_of(asked.entries, chunk))
     for part in shown_progress(parts, "series"):
         body = client.run(forecast_entries(part, asked.fields))
+        _note(body, noted)
         found["model"] = body["model"] or found["model"]
         for name in ("forecasts", "errors"):
             found[name] += body[name]
     return found
 
 
-def _write(client: Client, asked: Asked, chunk: int, output: Path, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _write(  # noqa: PLR0913, PLR0917 - what a file of forecasts is made of
+    client: Client, asked: Asked, chunk: int, output: Path, kept: Mapping[str, Any], noted: dict[str, str]
+) -> list[dict[str, Any]]:
     """Write the forecasts to a file, and return the errors; the rows that are there count as done."""
     part, content = output.with_name(f"{output.name}.part"), orjson.dumps(asked.entries)
     state = Resumable.open(output.with_name(f"{output.name}.progress"), content, kept)
@@ -177,6 +192,7 @@ def _write(client: Client, asked: Asked, chunk: int, output: Path, kept: Mapping
                 raise ForecastInterrupted(
                     f"{error.detail} {done}", hint=f"{error.hint} Give the same command again: it goes on.".strip()
                 ) from error
+            _note(body, noted)
             errors += body["errors"]
             file.write(_rows(body["forecasts"], header=file.tell() == 0))
             file.flush()

@@ -52,6 +52,13 @@ class FileUnusable(AlmanacError):
     code = "FILE_UNUSABLE"
 
 
+UNAUTHORIZED, HEADER = 401, "Authorization"
+UNREACHABLE_HINT = "Check --url, and that `almanac serve` runs."
+KEY_HINT = (
+    "Give a key of the scope record with --key or in ALMANAC_API_KEY; `almanac key add --scope record` creates one."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Some rows of a file as a Parquet file; `places` are their rows in the whole file, 0 below the header."""
@@ -264,25 +271,27 @@ def _send(client: "httpx.Client", address: str, part: Part) -> dict[str, Any]:
     """
     import httpx
 
-    failure, wanted = "", 0.0
+    failure, wanted, remedy = "", 0.0, ""
     for attempt in range(TRIES):
         time.sleep(max(2.0**attempt / 4, wanted) if attempt else 0)
         try:
             response = client.post(address, content=part.body, headers={"content-type": MEDIA_TYPE})
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            failure = str(error) or type(error).__name__
+            failure, remedy = f"{str(error) or type(error).__name__}.", UNREACHABLE_HINT
             continue
         answer = _read_object(response.content)
         if "accepted" in answer:
             return answer
-        reason = answer.get("detail", response.reason_phrase)
-        failure = f"{response.status_code}: {reason} {answer.get('hint', '')}".strip()
+        reason = answer.get("detail", f"{response.reason_phrase}.")
+        failure, remedy = f"{response.status_code}: {reason}", answer.get("hint", "")
+        if response.status_code == UNAUTHORIZED and HEADER in remedy:
+            remedy = KEY_HINT
         if response.status_code not in RETRIED_STATUSES:
             break
         wanted = _retry_after(response.headers.get("retry-after", ""))
     raise SendingFailed(
         f"The service did not accept row {part.places[0] + BELOW_HEADER} and the rows after it: {failure}",
-        hint="Give the same command again later: it resumes there, and rows that are stored already do not change.",
+        hint=f"{remedy} Then give the same command again: it resumes there, and rows that are stored already do not change.",
     )
 
 

@@ -176,3 +176,18 @@ def test_the_twin_for_asyncio_has_the_same_methods(shared_client: TestClient) ->
             return await client.forecast(months("a"), 3, model="starter")
 
     pd.testing.assert_frame_equal(asyncio.run(ask()).frame, almanac.forecast(months("a"), 3).frame, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("Send `Authorization: Bearer KEY`.", "api_key=.*--key.*ALMANAC_API_KEY"),
+        ("The key a is its successor.", "successor"),
+    ],
+)
+def test_a_missing_key_has_the_remedy_of_python_and_of_the_command_line(hint: str, shown: str) -> None:
+    """Not the name of a header."""
+    answer = httpx.Response(401, json={"code": "KEY_MISSING", "detail": "No key.", "hint": hint})
+
+    with pytest.raises(KeyMissing, match=shown):
+        answering(answer).models()

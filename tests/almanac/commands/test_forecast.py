@@ -145,3 +145,13 @@ def test_what_a_service_cannot_do_is_said(run: Run, options: list[str], words: s
 
     assert found.exit_code != 0
     assert words in f"{found.output}{found.exception}"
+
+
+def test_what_is_noticed_is_said_as_by_a_local_forecast(run: Run) -> None:
+    """A series without values, and a level that is no per cent; each once."""
+    pd.concat([months("a", "b"), months("c").assign(y=None)]).to_csv("history.csv", index=False)
+
+    found = run(*URL, "--levels", "0.8", "--output", "there.csv")
+
+    assert "SERIES_ALL_MISSING: Series 'c' has no values" in found.stderr
+    assert found.stderr.count("Send 80 for 80 %.") == 1

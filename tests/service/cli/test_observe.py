@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -199,3 +200,35 @@ def test_an_unusable_file_is_an_error_with_its_name(tmp_path: Path, name: str, c
 
     assert isinstance(error, FileUnusable)
     assert str(file) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            httpx.ConnectError("[Errno 111] Connection refused"),
+            "Connection refused. Check --url, and that `almanac serve`",
+        ),
+        (
+            httpx.Response(401, json={"detail": "No key.", "hint": "Send `Authorization: Bearer KEY`."}),
+            "401: No key. Give a key.*--key.*record",
+        ),
+        (
+            httpx.Response(403, json={"detail": "Wrong.", "hint": "Create one."}),
+            "403: Wrong. Create one. Then give the same",
+        ),
+    ],
+)
+def test_what_the_service_refuses_has_a_remedy_for_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exception, text: str
+) -> None:
+    """To which the same command is given again."""
+
+    def respond(_request: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(module, "TRIES", 1)
+    with httpx.Client(transport=httpx.MockTransport(respond)) as client, pytest.raises(SendingFailed, match=text):
+        module._send(client, "http://service/observations", module.Part(b"", [0]))
