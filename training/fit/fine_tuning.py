@@ -181,7 +181,7 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
     context = context.ending_earlier(finish)
     steps = first_steps(first, pace, context.clock)
     plain = kept = _try(transformed[0], steps, context, history)
-    if steps < first:
+    if plain.trial.steps < first:
         return SelectedFit(plain.trial, tuple(history), cut_short=True, finish_seconds=finish)
     cut_short = False
     for options in transformed[1:]:
@@ -201,6 +201,7 @@ def select_schedule(transformed: Sequence[NetworkOptions], context: SelectionCon
         if affordable < WORTHWHILE * last.steps:
             break
         rungs.append(_try(last.options, min(steps, affordable), context, history))
+        cut_short |= rungs[-1].trial.steps < min(steps, affordable)
     return SelectedFit(_about_best(rungs)[-1].trial, tuple(history), cut_short, finish)
 
 

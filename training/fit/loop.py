@@ -29,10 +29,8 @@ WARM_UP, LAST_RATE = 0.05, 0.01
 WATCHED_ORIGINS = 1024
 """Validation windows that are forecast after each epoch."""
 
-PROBED = 4
-"""Steps by which the pace of a network is measured, the first of which compiles it."""
-
-"""Stage in which nothing is held out, so that there is no validation error."""
+OVERRUN = 1.1
+"""Times the steps that there is time for by which a schedule may be longer before it is cut: no two epochs take equally long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +94,7 @@ class TrainingSchedule:
         clock: Of the candidate.
         done: Steps and epochs of earlier stages, so that a candidate's epochs count on.
         synthetic: Share of each batch that is synthetic.
+        share: Share of the time left that the steps may take: a machine that becomes slower takes fewer. None for all steps.
     """
 
     config: FitConfig
@@ -104,6 +103,7 @@ class TrainingSchedule:
     clock: Clock
     done: tuple[int, int] = (0, 0)
     synthetic: float = 0.0
+    share: float | None = None
 
 
 def run_trial(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, *, steps: int) -> Trial:
@@ -126,7 +126,7 @@ def run_trial(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, *,
     undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
     return Trial(
         options,
-        steps,
+        history[-1].stage_step,
         error=history[-1].validation_mase,
         undated_error=validation_error(replace(batch, contexts=undated)),
         weights=learner.averaged_weights(),
@@ -135,35 +135,6 @@ def run_trial(learner: Learner, dataset: Dataset, schedule: TrainingSchedule, *,
         ended=schedule.clock.spent(),
         synthetic=schedule.synthetic,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What a network costs on this machine.
-
-    Attributes:
-        compile_seconds: Time until the first step and the first forecasts are done.
-        steps_per_second: Speed after that.
-    """
-
-    compile_seconds: float
-    steps_per_second: float
-
-    def steps_in(self, seconds: float) -> int:
-        """Return the steps that a compiled network takes in some time."""
-        return int(max(seconds, 0.0) * self.steps_per_second)
-
-
-def measure_pace(learner: Learner, dataset: Dataset, schedule: TrainingSchedule) -> Pace:
-    """Return the pace of a learner, which is compiled and takes a few steps; restart it before a trial."""
-    began = schedule.clock.spent()
-    windows, total = mixed(dataset, learner.recipe.options, schedule.synthetic), schedule.config.schedules[0]
-    take_steps(learner, windows, schedule, first=0, count=1, total=total)
-    mean_scaled_error(learner, *dataset.origins(WATCHED_ORIGINS))
-    compiled = schedule.clock.spent()
-    take_steps(learner, windows, schedule, first=1, count=PROBED - 1, total=total)
-    seconds = max(schedule.clock.spent() - compiled, 1e-9)
-    return Pace(compiled - began, (PROBED - 1) / seconds)
 
 
 def _stage(options: NetworkOptions, steps: int, synthetic: float) -> str:
@@ -195,19 +166,38 @@ def _run_epochs(  # noqa: PLR0913 - a schedule and how it is validated
     validation_error: Callable[[], float],
     stage: str,
 ) -> list[EpochRecord]:
-    """Take all steps of a schedule and return its epochs."""
+    """Take all steps of a schedule, or as many as there is time for, and return its epochs."""
     history: list[EpochRecord] = []
     windows = mixed(dataset, learner.recipe.options, schedule.synthetic)
     steps_before, epochs_before = schedule.done
-    for first in range(0, steps, schedule.config.steps_per_epoch):
-        count = min(schedule.config.steps_per_epoch, steps - first)
-        loss, norms = take_steps(learner, windows, schedule, first=first, count=count, total=steps)
-        number, step = epochs_before + len(history) + 1, steps_before + first + count
-        spent = schedule.clock.spent
-        history.append(EpochRecord(number, step, loss, validation_error(), norms, spent(), stage, first + count))
+    spent, taken = schedule.clock.spent, 0
+    began = spent()
+    ends = began + (schedule.share or 0.0) * schedule.clock.left()
+    while taken < steps:
+        count = min(schedule.config.steps_per_epoch, steps - taken)
+        loss, norms = take_steps(learner, windows, schedule, first=taken, count=count, total=steps)
+        taken += count
+        number, step = epochs_before + len(history) + 1, steps_before + taken
+        history.append(EpochRecord(number, step, loss, validation_error(), norms, spent(), stage, taken))
         if schedule.on_epoch:
             schedule.on_epoch(history[-1])
+        if schedule.share is not None:
+            steps = _steps_in_time(steps, history, ends)
     return history
+
+
+def _steps_in_time(steps: int, history: Sequence[EpochRecord], ends: float) -> int:
+    """Return the steps of a schedule: fewer if, at the pace of the newest epoch, the rest would take much longer than there is time.
+
+    The first epoch may have compiled the step, so that its pace says nothing.
+    """
+    last = history[-1]
+    if len(history) == 1:
+        return steps if last.seconds < ends else last.stage_step
+    before = history[-2]
+    pace = (last.stage_step - before.stage_step) / max(last.seconds - before.seconds, 1e-9)
+    affordable = max(0, int(pace * (ends - last.seconds)))
+    return steps if steps - last.stage_step <= OVERRUN * affordable else last.stage_step + affordable
 
 
 def take_steps(  # noqa: PLR0913 - the position of an epoch in its schedule

@@ -11,7 +11,8 @@ from training.config.fit import WORTHWHILE, FitConfig
 from training.data.augmentation import HALF, can_mix, is_small
 from training.data.window_sampling import Dataset
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, Pace, TrainingSchedule, Trial, measure_pace, run_trial, train_on_all
+from training.fit.loop import Clock, TrainingSchedule, Trial, run_trial, train_on_all
+from training.fit.pace import Pace, measure_pace
 from training.fit.request import OnEpoch
 
 LEAST_GAIN = 0.005
@@ -22,6 +23,9 @@ PRUNE_MARGIN = 1.02
 
 GO_ON_SHARE, GO_ON_RATE = 0.25, 0.3
 """Without time for a whole last schedule, the trial goes on for this share of its steps, at this share of the peak rate."""
+
+TRIAL_SHARE = 1 / (1 + GO_ON_SHARE)
+"""Share of the time left that a trial may take, so that a short last training follows."""
 
 SHORTEST_MIXED = 150
 """Steps of the longest schedule from which synthetic windows are tried: in fewer, a network does not learn from them what the
@@ -53,7 +57,7 @@ class SelectionContext:
         """Return a schedule that counts on from the epochs so far, its windows drawn from the seed anew."""
         done = (history[-1].step, history[-1].epoch) if history else (0, 0)
         generator = np.random.default_rng(self.seed)
-        return TrainingSchedule(self.config, generator, self.on_epoch, self.clock, done, synthetic)
+        return TrainingSchedule(self.config, generator, self.on_epoch, self.clock, done, synthetic, TRIAL_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def _select(variants: Sequence[Variant], context: SelectionContext, pace: Pace) 
         if affordable < WORTHWHILE * best.steps:
             return SelectedFit(best, tuple(history), cut_short=True)
         rung = [_try(one, min(steps, affordable), context, history) for one in running]
+        hurried |= any(one.steps < min(steps, affordable) for one in rung)
         if _leader(rung).error >= best.error:
             break
         best = _leader(rung)
@@ -145,7 +150,7 @@ def _first_rung(
     first = context.config.schedules[0]
     steps = first_steps(first, pace, context.clock)
     rung = [_try(variants[0], steps, context, history)]
-    if steps < first:
+    if rung[0].steps < first:
         return rung, True
     dropped = False
 
@@ -153,6 +158,7 @@ def _first_rung(
         nonlocal dropped
         if has_time(first, pace, context.clock):
             rung.append(_try(variant, first, context, history))
+            dropped |= rung[-1].steps < first
         else:
             dropped = True
 
@@ -220,11 +226,20 @@ def fit_all_data(
     affordable = int(max(context.clock.left(), 0.0) * trial.steps_per_second)
     begin(learner, dataset, context)
     if context.config.last_steps is None and affordable >= trial.steps:
-        return train_on_all(learner, dataset, schedule, trial.steps), None
+        history = train_on_all(learner, dataset, replace(schedule, share=1.0), trial.steps)
+        taken = _taken(history, trial.steps)
+        return history, None if taken == trial.steps else taken
     steps = context.config.last_steps or max(1, min(affordable, int(GO_ON_SHARE * trial.steps)))
     learner.network.set_weights(trial.weights)
     config = replace(context.config, learning_rate=GO_ON_RATE * context.config.learning_rate)
-    return train_on_all(learner, dataset, replace(schedule, config=config), steps), steps
+    share = 1.0 if context.config.last_steps is None else None
+    history = train_on_all(learner, dataset, replace(schedule, config=config, share=share), steps)
+    return history, _taken(history, steps)
+
+
+def _taken(history: Sequence[EpochRecord], steps: int) -> int:
+    """Return how many of the steps were taken in the time that there was."""
+    return min(steps, history[-1].stage_step) if history else steps
 
 
 def _try(variant: Variant, steps: int, context: SelectionContext, history: list[EpochRecord]) -> Trial:

@@ -1,7 +1,9 @@
 """A network goes through a schedule of steps, is looked at after every epoch, and stops where a loss is not finite."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from models.networks.learner import Learner, Recipe
 from models.series import Series
 from training.config.fit import FitConfig
 from training.data.window_sampling import Dataset, make_dataset
+from training.fit import loop
 from training.fit.candidate import EpochRecord
 from training.fit.loop import (
     Clock,
@@ -82,6 +85,35 @@ def test_a_trial_is_judged_by_its_averaged_weights() -> None:
     undated = replace(batch.contexts, phase=np.full_like(batch.contexts.phase, -1))
     assert_allclose(trial.error, mean_scaled_error(learner, batch, scales))
     assert_allclose(trial.undated_error, mean_scaled_error(learner, replace(batch, contexts=undated), scales))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps"),
+    [
+        ((10, 12, 14, 16, 18), 10),  # the first epoch compiles
+        ((10, 12, 20, 28, 36), 8),  # the machine becomes slower: 8 s an epoch, and 30 in all
+        ((40, 42, 44, 46, 48), 2),  # there is no time left after the first
+        ((10, 12, 60, 62, 64), 6),
+    ],
+)
+def test_a_schedule_ends_with_its_time_on_a_machine_that_becomes_slower(
+    monkeypatch: pytest.MonkeyPatch, seconds: Sequence[float], steps: int
+) -> None:
+    """It takes as many steps as there is time for; the rate falls to its end all the same. Without a share it takes all."""
+    totals: list[int] = []
+    monkeypatch.setattr(loop, "take_steps", lambda *_, total, **_others: (totals.append(total), (0.0, {}))[1])
+    monkeypatch.setattr(loop, "mixed", lambda *_: None)
+    learner: Any = SimpleNamespace(
+        recipe=Recipe(OPTIONS, 1.0, 1e-4), network=SimpleNamespace(set_weights=print), averaged_weights=list
+    )
+
+    def history(share: float | None) -> list[EpochRecord]:
+        clock: Any = SimpleNamespace(spent=iter([0, *seconds]).__next__, left=lambda: 30.0)
+        return train_on_all(learner, make_data(), replace(make_schedule(), clock=clock, share=share), 10)
+
+    found = history(1.0)
+    assert (found[-1].stage_step, totals[-1] <= 10) == (steps, True)
+    assert history(None)[-1].stage_step == 10
 
 
 @pytest.mark.usefixtures("eager")
