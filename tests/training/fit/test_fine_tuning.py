@@ -24,7 +24,8 @@ from training.data.window_sampling import make_dataset
 from training.fit import fine_tuning
 from training.fit.candidate import Candidate, EpochRecord, TrainingSet
 from training.fit.fine_tuning import Blend, choose_blend
-from training.fit.loop import Clock, Pace, Trial
+from training.fit.loop import Clock, Trial
+from training.fit.pace import Pace
 from training.fit.selection import SelectionContext
 from training.fit.starter import train_starter, tune_starter
 

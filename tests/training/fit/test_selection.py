@@ -15,7 +15,8 @@ from training.data import augmentation
 from training.data.window_sampling import Dataset, make_dataset
 from training.fit import selection
 from training.fit.candidate import EpochRecord
-from training.fit.loop import Clock, Pace, Trial
+from training.fit.loop import Clock, Trial
+from training.fit.pace import Pace
 
 CONFIG = FitConfig()
 OPTIONS = NetworkOptions("gru", 6, 12, 36, 24, units=4, layers=1)

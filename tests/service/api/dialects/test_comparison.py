@@ -37,12 +37,17 @@ def forecast(client: TestClient, batch: Batch, horizon: int) -> Any:  # noqa: AN
     found = post(
         client, "/forecast", {"series": series, "horizon": horizon, "levels": [*LEVELS], "model": "temperatures"}
     )
+    return tables_of(found["forecasts"])
+
+
+def tables_of(forecasts: list[dict[str, Any]]) -> Any:  # noqa: ANN401
+    """Return medians and sides of entries of a response: (series, horizon, 5)."""
     return [
         np.stack(
             [one["median"], *(one["intervals"][str(level)][side] for level in LEVELS for side in ("lower", "upper"))],
             -1,
         )
-        for one in found["forecasts"]
+        for one in forecasts
     ]
 
 
@@ -68,6 +73,13 @@ def timeseries(client: TestClient, batch: Batch, horizon: int) -> Any:  # noqa: 
     body = {"model": "temperatures", "inputs": inputs, "options": {"horizon": horizon, "quantiles": [*SIDES]}}
     content = post(client, "/v1/timeseries/forecast", body)["outputs"][0]["content"]
     return [np.stack([one["median_forecast"], *(one["quantiles"][str(side)] for side in SIDES)], -1) for one in content]
+
+
+def predict(client: TestClient, batch: Batch, horizon: int) -> Any:  # noqa: ANN401
+    """Return the same of KServe's older protocol."""
+    instances = [{"values": one, "start": "2020-01", "frequency": "M"} for one in batch]
+    body = {"instances": instances, "horizon": horizon, "levels": [*LEVELS]}
+    return tables_of(post(client, "/v1/models/temperatures:predict", body)["predictions"])
 
 
 def tensors(client: TestClient, batch: Batch, horizon: int) -> Any:  # noqa: ANN401
@@ -107,7 +119,13 @@ def columns_of(found: pd.DataFrame, horizon: int) -> Any:  # noqa: ANN401
     return found[["median", *(f"q{side:g}" for side in SIDES)]].to_numpy().reshape(-1, horizon, 5)
 
 
-WAYS: Mapping[str, Way] = {"nixtla": nixtla, "timeseries": timeseries, "tensors": tensors, "mlflow": mlflow}
+WAYS: Mapping[str, Way] = {
+    "nixtla": nixtla,
+    "timeseries": timeseries,
+    "predict": predict,
+    "tensors": tensors,
+    "mlflow": mlflow,
+}
 
 
 @pytest.fixture(scope="module")
