@@ -114,6 +114,11 @@ def rolling(url: str) -> dict[str, Any]:
     }
 
 
+def triton_client(url: str) -> Any:  # noqa: ANN401 (Triton's)
+    """Return the client."""
+    return tritonclient.http.InferenceServerClient(url.removeprefix("http://"))
+
+
 def triton_inputs(values: Any, *, binary: bool = True, **texts: str) -> list[Any]:  # noqa: ANN401 (numpy's)
     """Return the tensors of a request for 3 steps."""
     inputs = [
@@ -129,7 +134,7 @@ def triton_inputs(values: Any, *, binary: bool = True, **texts: str) -> list[Any
 
 def triton(url: str) -> dict[str, Any]:
     """Return what Triton's client sees of the starter, and its forecasts as binary data and as JSON."""
-    client = tritonclient.http.InferenceServerClient(url.removeprefix("http://"))
+    client = triton_client(url)
     inputs = triton_inputs(np.stack([season(96), season(96)]), start="2015-01-01", frequency="MS")
     binary = client.infer("starter", inputs)
     wanted = [tritonclient.http.InferRequestedOutput(name, binary_data=False) for name in ("median", "lower")]
@@ -169,6 +174,8 @@ def kserve(url: str) -> dict[str, Any]:
             "live": await client.is_server_live(url),
             "ready": [await client.is_server_ready(url), await client.is_model_ready(url, "unknown")],
             "ready_v1": await older.is_model_ready(url, "starter"),
+            "live_v1": await older.is_server_live(url),
+            "predicted": await older.infer(url, {"instances": values.tolist(), "horizon": 3}, model_name="starter"),
             "medians": medians,
             "start": response.outputs[0].content[0].start_timestamp,
             "series": rounded((response.outputs[0].content[0].quantiles or {})["0.5"]),
@@ -208,13 +215,19 @@ CALLS: Mapping[str, Callable[[str], Any]] = {
     "finetune": lambda url: nixtla_client(url).forecast(months(1), h=2, freq="MS", finetune_steps=5),
     "simulate": lambda url: nixtla_client(url).simulate(months(1), h=2, freq="MS", n_paths=3),
     "unknown": lambda url: nixtla_client(url).forecast(months(1), h=2, freq="MS", model="unknown"),
-    "triton": triton,
-    "triton_error": lambda url: tritonclient.http.InferenceServerClient(url.removeprefix("http://")).infer(
-        "starter", triton_inputs(np.full(3, np.nan))
+    "categories": lambda url: nixtla_client(url).forecast(
+        months(1).assign(kind="a"), h=2, freq="MS", hist_exog_list=["kind"], categorical_exog_list=["kind"]
     ),
-    "triton_unknown": lambda url: tritonclient.http.InferenceServerClient(
-        url.removeprefix("http://")
-    ).get_model_metadata("unknown"),
+    "explain": lambda url: nixtla_client(url).explain(days(60), freq="D"),
+    "triton": triton,
+    "triton_statistics": lambda url: triton_client(url).get_inference_statistics(),
+    "triton_classes": lambda url: triton_client(url).infer(
+        "starter",
+        triton_inputs(season(96), frequency="MS"),
+        outputs=[tritonclient.http.InferRequestedOutput("median", class_count=2)],
+    ),
+    "triton_error": lambda url: triton_client(url).infer("starter", triton_inputs(np.full(3, np.nan))),
+    "triton_unknown": lambda url: triton_client(url).get_model_metadata("unknown"),
     "kserve": kserve,
     "kserve_error": lambda url: kserve_error(url, "/v1/timeseries/forecast"),
     "kserve_v2_error": lambda url: kserve_error(url, "/v2/models/starter/infer"),

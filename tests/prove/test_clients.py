@@ -86,6 +86,7 @@ def test_mlflows_clients_get_the_frame_of_the_pyfunc(tmp_path: Path, monkeypatch
         with pytest.raises(HTTPError, match="There is no field"):
             deployment.predict(endpoint="default", inputs={"rows": rows})
         assert client.get_version()[0].isdigit()
+        assert [one.name for one in deployment.list_endpoints()] == ["starter", "temperatures"]
 
     expected = PyfuncForecaster(artifact.load(artifacts.get(name="temperatures"))).predict(frame, {"horizon": 3})
     assert found["median"].tolist() == pytest.approx(expected["median"].tolist(), rel=1e-6)
@@ -99,7 +100,8 @@ def test_every_client_reads_tensors(called: tuple[dict[str, Any], Any]) -> None:
 
     assert triton["ready"] == [True, True, False]
     assert kserve["ready"] == [True, False]
-    assert kserve["ready_v1"] is True
+    assert (kserve["ready_v1"], kserve["live_v1"]) == (True, True)
+    assert kserve["predicted"]["predictions"][0]["median"] == pytest.approx(kserve["medians"][0], abs=1e-6)
     assert triton["median"] == triton["plain"] == kserve["medians"][0] == kserve["medians"][1] == kserve["series"]
     assert triton["timestamps"] == ["2023-01-01", "2023-02-01", "2023-03-01"]
     assert triton["shape"] == [1, 3, 1]
@@ -115,6 +117,10 @@ def test_every_client_reads_tensors(called: tuple[dict[str, Any], Any]) -> None:
         ("finetune", "ApiError", "finetune_steps"),
         ("simulate", "ApiError", "sample paths"),
         ("unknown", "ApiError", "unknown"),
+        ("categories", "ApiError", "categorical_exog"),
+        ("explain", "ApiError", "/v2/explain"),
+        ("triton_statistics", "InferenceServerException", "/v2/models/stats.*GET /metrics"),
+        ("triton_classes", "InferenceServerException", "class_count"),
         ("triton_error", "InferenceServerException", "missing"),
         ("triton_unknown", "InferenceServerException", "unknown"),
         ("kserve_error", "HTTPStatusError", "inputs"),
