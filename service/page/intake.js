@@ -19,16 +19,16 @@ export class Intake {
     this.session = session;
     this.timer = 0;
     this.text = el("textarea", { id: "paste", rows: 7, spellcheck: "false", placeholder: "[35, 40, 38, 29, 19]\n\nor rows from a spreadsheet:\n2024-01\t35\n2024-02\t40", oninput: () => this.edit(), onpaste: (event) => this.paste(event) });
-    this.file = el("input", { type: "file", id: "file", class: "unseen", tabindex: -1, accept: ".csv,.tsv,.txt,.json,.parquet,.pq", onchange: () => this.drop([...this.file.files]) });
+    this.file = el("input", { type: "file", id: "file", hidden: true, accept: ".csv,.tsv,.txt,.json,.parquet,.pq", onchange: () => this.drop([...this.file.files]) });
     this.stored = el("select", { id: "stored", onchange: () => (this.stored.value ? this.pick(this.stored.value) : view.read(null)) }, el("option", { value: "" }, "none"));
     this.storedRow = el("div", { class: "row", hidden: true }, el("label", { for: "stored" }, "Stored series"), this.stored);
     this.start = el("input", { id: "start", placeholder: "2024-01", size: 10, autocomplete: "off", oninput: () => this.soon(() => this.date()) });
     this.frequency = el("select", { id: "frequency", onchange: () => this.date() }, FREQUENCIES.map(([value, name]) => el("option", { value }, name)));
     this.lacking = el("p", { class: "muted", "aria-live": "polite" });
-    this.dates = el("div", { hidden: true }, el("div", { class: "row" }, el("label", { for: "start" }, "First date"), this.start, el("label", { for: "frequency" }, "Step"), this.frequency), this.lacking);
+    this.dates = el("div", { hidden: true }, el("div", { class: "row dates" }, el("label", { for: "start" }, "First date"), this.start, el("label", { for: "frequency" }, "Step"), this.frequency), this.lacking);
     this.element = el("div", { class: "card" },
       el("h2", {}, el("label", { for: "paste" }, "Your series")), this.text,
-      el("label", { for: "file", class: "unseen" }, "File with series"), this.file,
+      this.file,
       el("div", { class: "row" },
         el("button", { type: "button", onclick: () => this.file.click() }, "Choose a file"),
         el("button", { type: "button", class: "quiet", onclick: () => this.example() }, "Try an example")),

@@ -8,6 +8,13 @@ const NEWEST = 30;
 const OUTCOMES = { PROMOTED: ["promoted", "good"], KEPT: ["champion kept", ""], NOT_NEEDED: ["not needed", ""] };
 const STATES = { FAILED: "bad", CANCELLED: "", QUEUED: "", RUNNING: "good", SUCCEEDED: "" };
 
+const CHALLENGER = "_challenger";
+const FIGURES = {
+  mase: "MASE", coverage_80: "Share in the 80 % interval", forecast_ms: "Milliseconds of a forecast", difference: "Difference of MASE", lower: "At least, with this confidence",
+  p_value: "p value", pairs: "Compared pairs", series: "Series", degrees: "Degrees of freedom", confidence: "Confidence", forecast_ms_allowed: "Allowed milliseconds", latency_repeats: "Times measured",
+};
+const SHOWN_ELSEWHERE = ["champion_version", "challenger_version", "challenger_run_id"];
+
 class JobsView {
   constructor(panel) {
     this.panel = panel;
@@ -135,10 +142,24 @@ function progress(one) {
 function decision(found) {
   if (!found) return null;
   const word = found.retrain === false ? "Not retrained: no reason is met." : found.promote ? "Promoted." : "The champion was kept.";
-  const figures = Object.entries(found.figures ?? {}).filter(([, value]) => value === null || typeof value !== "object");
-  return [el("p", {}, el("strong", {}, word), ` ${found.reason ?? ""}`),
-    figures.length ? facts(figures.map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? number(value) : String(value)])) : null,
+  return [el("p", {}, el("strong", {}, word), ` ${found.reason ?? ""}`), evidence(found.figures ?? {}),
     found.notes?.length ? el("ul", { class: "notes" }, found.notes.map((note) => el("li", {}, note))) : null];
+}
+
+/** Return the figures of a decision: those of challenger and champion beside each other, and the others. */
+function evidence(figures) {
+  const own = Object.keys(figures).filter((name) => name.endsWith(CHALLENGER)).map((name) => name.slice(0, -CHALLENGER.length));
+  const pairs = own.filter((name) => `${name}_champion` in figures);
+  const isPaired = (name) => pairs.some((one) => name === one + CHALLENGER || name === `${one}_champion`);
+  const others = Object.entries(figures).filter(([name, value]) => !isPaired(name) && !SHOWN_ELSEWHERE.includes(name) && (value === null || typeof value !== "object"));
+  return [
+    pairs.length ? table("Evidence", ["Evidence", "Challenger", "Champion"], pairs.map((name) => [FIGURES[name] ?? readable(name), figures[name + CHALLENGER], figures[`${name}_champion`]])) : null,
+    others.length ? el("div", { class: "grid" }, [0, 1].map((side) => facts(others.slice(...(side ? [Math.ceil(others.length / 2)] : [0, Math.ceil(others.length / 2)]))
+      .map(([name, value]) => [FIGURES[name] ?? readable(name), typeof value === "number" ? number(value) : String(value)])))) : null];
+}
+
+function readable(name) {
+  return name.replaceAll("_", " ");
 }
 
 function run(found) {

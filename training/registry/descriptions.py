@@ -8,7 +8,7 @@ from training.data.holdout import Split
 from training.data.series_set import SeriesSet
 from training.evaluation.comparison import Comparison, Result
 from training.evaluation.promotion import PromotionDecision
-from training.registry.views import COMPARISON, view_fragment
+from training.registry.views import COMPARISON, run_fragment, view_fragment
 
 NOTE = "mlflow.note.content"
 """Tag of a run or an experiment with its description."""
@@ -112,7 +112,7 @@ def describe_scores(table: Mapping[str, Sequence[Any]], experiment: str) -> str:
 def describe_version(note: str, experiment: str, run_id: str) -> str:
     """Return the description of a version from that of the comparison that made it."""
     kept = {title: text for title, text in sections_of(note).items() if title in {"Winner", "Decision", "Data"}}
-    where = f"[{run_id}](#/experiments/{experiment}/runs/{run_id}) has the comparison, its scores and its figures."
+    where = f"[{run_id}]({run_fragment(experiment, run_id)}) has the comparison, its scores and its figures."
     return with_sections("", {**kept, "Run": where})
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.errors import ConfigInvalid, RegistryUnreachable
 from models.jobs.database import SQLITE, almanac_home, sqlite_file
+from training.registry.views import run_fragment
 
 UNSUPPORTED = "%?"
 """Characters of a path that MLflow reads differently in a database's address and in a folder's name."""
@@ -78,8 +79,7 @@ class RegistryLocation:
 
     def run_url(self, run: "Run") -> str | None:
         """Return the address of a run's page, or None without a server."""
-        url = f"{self.uri.rstrip('/')}/#/experiments/{run.experiment}/runs/{run.run_id}"
-        return url if self.is_server else None
+        return f"{self.uri.rstrip('/')}/{run_fragment(run.experiment, run.run_id)}" if self.is_server else None
 
 
 @dataclass(frozen=True, slots=True)

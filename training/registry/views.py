@@ -91,6 +91,11 @@ def experiment_note(experiment: str, tags: Mapping[str, str]) -> str:
     return " · ".join(f"[{links[key]}]({view_fragment(experiment, key)})" for key in there)
 
 
+def run_fragment(experiment: str, run_id: str) -> str:
+    """Return the part of a run's address after the server's: among trainings, not among the runs of language models."""
+    return f"#/experiments/{experiment}/runs/{run_id}?workflowType=machine_learning"
+
+
 def view_fragment(experiment: str, key: str) -> str:
     """Return the part of a saved view's address after the server's."""
     return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={key}"

@@ -83,7 +83,10 @@ def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(job: JobContext,
     run = job.registry.run(outcome["run_id"])
     location = replace(job.registry.location, uri="http://mlflow:5000")
     assert (outcome["experiment_id"], outcome["run_url"]) == (run.experiment, None)
-    assert location.run_url(Run("r", experiment="3")) == "http://mlflow:5000/#/experiments/3/runs/r"
+    assert (
+        location.run_url(Run("r", experiment="3"))
+        == "http://mlflow:5000/#/experiments/3/runs/r?workflowType=machine_learning"
+    )
 
 
 def test_a_job_is_made_of_the_environment(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
