@@ -11,14 +11,21 @@ from playwright.sync_api import Route, expect
 from models.accuracy import mase
 from models.baselines import seasonal_naive
 from models.series import Series
-from tests.system.page_service import HOSTILE, MONTHS, VALUES, Open, Served, forecast, paste
+from tests.system.page_service import (
+    FIVE_MONTHS,
+    HOSTILE,
+    MONTHS,
+    STABLE,
+    VALUES,
+    VIEWS,
+    WRONG_INPUTS,
+    Open,
+    Served,
+    forecast,
+    paste,
+)
 
 pytestmark = pytest.mark.system
-
-FIVE_MONTHS = [35, 40, 38, 29, 19]
-VIEWS = ("forecast", "accuracy", "models", "jobs")
-STABLE = 0.05
-"""Shift of the layout up to which Google calls a page good is 0.1."""
 
 
 def test_five_months_become_a_forecast_with_the_numbers_of_the_service(served: Served, visit: Open) -> None:
@@ -101,22 +108,7 @@ def test_held_out_points_are_compared_with_the_forecast(visit: Open) -> None:
     assert saved == pytest.approx(np.column_stack([VALUES[-horizon:], naive]))
 
 
-@pytest.mark.parametrize(
-    ("text", "detail", "hint"),
-    [
-        ("[35, 40, null, null", "not valid JSON", "Send"),
-        ("[null, null]", "is missing", "Send"),
-        (
-            "month,sales\n2024-01,35\n2024-02,warm\n2024-03,38",
-            "Row 3: The value 'warm' is not a number",
-            "Leave gaps empty",
-        ),
-        ("2024-01,35\n2024-02,warm\n2024-03,38", "Row 2: The value 'warm' is not a number", "Leave gaps empty"),
-        ("[35, 1e400, 29]", "Value 2 is too large", "null"),
-        ("35 40 x 19", "Value 3: 'x' is not a number", "the same unit"),
-        ("hello", "holds no rows", "Give a file with a header"),
-    ],
-)
+@pytest.mark.parametrize(("text", "detail", "hint"), WRONG_INPUTS)
 def test_a_wrong_input_shows_the_words_of_the_service(visit: Open, text: str, detail: str, hint: str) -> None:
     """What is wrong and what to do; nothing can be forecast."""
     one = visit()
