@@ -1,6 +1,7 @@
 """Pictures of the page at / for the documents: a service with two trained versions and a job, in light and dark.
 
 `make page-pictures` trains small networks on the demo's temperatures, lets a worker retrain them, and writes docs/page-*.png.
+`python -m tests.benchmarks.page_pictures URL` takes the pictures of a running service that has such a model and a job.
 """
 
 import io
@@ -31,24 +32,39 @@ COLOURS = 96
 ORIGINS = (72, 48, 24)
 """Months before the end at which these forecasts are made."""
 SMALL = {"fit.units": 16, "fit.layers": 1, "fit.max_steps": 200, "fit.steps_per_epoch": 50}
-CONFIG = {"data": str(DATA), "horizon": HORIZON, "architecture": ["lstm", "wavenet"], "unit": "°C"}
+BASELINES = ["seasonal_naive", "climatology"]
+CONFIG = {
+    "data": str(DATA),
+    "horizon": HORIZON,
+    "architecture": ["lstm", "wavenet"],
+    "unit": "°C",
+    "baselines": BASELINES,
+}
 
 
 def main() -> None:
     """Train, store, forecast, score and retrain, and take the pictures."""
+    if sys.argv[1:]:
+        with httpx.Client(base_url=sys.argv[1], timeout=30) as client:
+            take(sys.argv[1], store(client))
+        return
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         train(home, "lstm", "first.log")
         train(home, "lstm,wavenet", "second.log", seed=1)
         with ServerProcess(home) as server, worker(home, str(server.client.base_url)):
-            first = store(server.ready())
+            first = store(server.ready().client)
             retrain(server.client)
-            with chromium() as browser:
-                address = str(server.client.base_url)
-                for scheme in ("light", "dark"):
-                    forecast(Visit(browser, address, color_scheme=scheme), scheme, first)
-                for view, ready in {"accuracy": ".uplot", "models": "article", "jobs": ".job tbody"}.items():
-                    look(Visit(browser, f"{address}/#{view}", ready=f"#{view} {ready}"), view)
+            take(str(server.client.base_url), first)
+
+
+def take(address: str, series: str) -> None:
+    """Take all pictures of a service; those of forecasts with one of its series."""
+    with chromium() as browser:
+        for scheme in ("light", "dark"):
+            forecast(Visit(browser, address, color_scheme=scheme), scheme, series)
+        for view, ready in {"accuracy": ".uplot", "models": "article", "jobs": ".job"}.items():
+            look(Visit(browser, f"{address}/#{view}", ready=f"#{view} {ready}"), view)
 
 
 def almanac(home: Path, *arguments: str) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -64,7 +80,11 @@ def train(home: Path, architecture: str, log: str, *, seed: int = 0) -> None:
     )
     with (home / log).open("w") as output:
         subprocess.run(  # noqa: S603 (our own command)
-            [*command, f"--seed={seed}", "--unit=°C"], env=environment, check=True, stdout=output, stderr=output
+            [*command, f"--seed={seed}", "--unit=°C", f"--baselines={','.join(BASELINES)}"],
+            env=environment,
+            check=True,
+            stdout=output,
+            stderr=output,
         )
 
 
@@ -95,7 +115,7 @@ def retrain(client: httpx.Client) -> None:
     assert state == "SUCCEEDED", state
 
 
-def store(server: ServerProcess) -> str:
+def store(client: httpx.Client) -> str:
     """Post observations of some stations, with forecasts made on the way; return the id of the first."""
     frame = pd.read_csv(DATA)
     names = [name for name in frame["unique_id"].unique() if name.endswith("_max")][:4] or list(
@@ -110,7 +130,7 @@ def store(server: ServerProcess) -> str:
             for name, history in histories.items()
             for stamp, value in history[["ds", "y"]].iloc[done:end].itertuples(index=False)
         ]
-        server.client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+        client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
         done = end
         if before:
             series = [
@@ -119,8 +139,8 @@ def store(server: ServerProcess) -> str:
             ]
             for model in ("starter", NAME):
                 body = {"series": series, "horizon": HORIZON, "levels": [80, 95], "model": model}
-                server.client.post("/forecast", json=body).raise_for_status()
-    eventually(lambda: is_scored(server.client.get("/accuracy").json()), "the forecasts were not scored")
+                client.post("/forecast", json=body).raise_for_status()
+    eventually(lambda: is_scored(client.get("/accuracy").json()), "the forecasts were not scored")
     return str(next(iter(histories)))
 
 
