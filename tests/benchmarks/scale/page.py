@@ -73,8 +73,8 @@ def _engines(part: Mapping[str, Any] | None) -> list[str]:
         (
             f"- **Both engines** wrote {same}, from {local['series']:,} series with two workers. Local: "
             f"{local['processor_seconds']:.0f} s ({1e6 * local['processor_seconds'] / local['series']:.0f} µs a series), {local['seconds']:.0f} s "
-            f"on the clock. Ray: {ray['processor_seconds']:.0f} s, {ray['seconds']:.0f} s on the clock: its overhead is {rest:+.0f} s, "
-            f"{rest / local['processor_seconds']:+.0%}, with the start of its own processes."
+            f"on the clock. Ray: {ray['processor_seconds']:.0f} s, {ray['seconds']:.0f} s on the clock: its overhead is {rest:.0f} s, "
+            f"{rest / local['processor_seconds']:+.0%}, of which its own processes take a part as long as the run lasts."
         ),
         (
             f"- **Memory** at its peak: {local['worker_megabytes']:.0f} MB in a local worker and {local['main_megabytes']:.0f} MB in the main "
@@ -87,13 +87,14 @@ def _many(results: Mapping[str, Any]) -> list[str]:
     """Return the estimate on paper for ten million series."""
     if "engines" not in results:
         return []
-    local = results["engines"]["found"]["local"]
+    local, ray = (results["engines"]["found"][name] for name in ("local", "ray"))
+    dearer = ray["processor_seconds"] / local["processor_seconds"]
     each = local["processor_seconds"] / local["series"]
     hours = MANY * each / HOUR
     return [
         (
             f"- **{MANY:,} series, on paper**: {hours:.1f} hours of one core like these. Two cores need {hours / 2:.1f} hours, a machine of "
-            f"16 cores {60 * hours / 16:.0f} minutes, four of them with Ray {60 * hours / 64:.0f} minutes, as long as the storage "
+            f"16 cores {60 * hours / 16:.0f} minutes, four of them with Ray {60 * hours * dearer / 64:.0f} minutes, as long as the storage "
             f"delivers. Finding the parts keeps 16 bytes a series in the main process, {16 * MANY / 1e6:.0f} MB; a worker's memory does not grow."
         )
     ]
@@ -133,7 +134,11 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     ):
         for name, (x, y) in lines.items():
             axes.plot(x, y, marker="o", label=name)
-        axes.set(title=title, xlabel=across, ylabel=up, xscale="log", yscale="log")
+        axes.set(title=title, xlabel=across, ylabel=up)
+        if across == "replicas":
+            axes.set(xticks=next(iter(lines.values()))[0], ylim=(0, None))
+        else:
+            axes.set(xscale="log", yscale="log")
         if len(lines) > 1:
             axes.legend(frameon=False)
         axes.grid(visible=True, alpha=0.3)
