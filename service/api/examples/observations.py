@@ -81,7 +81,10 @@ OBSERVATION_RESPONSES: Responses = {
 EXPORT_RESPONSES: Responses = {
     200: {
         "description": "A Parquet file. If the transfer breaks off, its footer is missing and no reader accepts it.",
-        "content": {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},  # for generators of clients
+        },
     },
     404: problems("There is no series of this id.", NOT_OBSERVED),
     503: problems("The database does not answer.", GONE),
