@@ -67,7 +67,7 @@ def sum_scores(
 def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, limit: int) -> Rows:
     """Return the first rows of `sum_scores`: the sums of the first series, and of more until there are enough."""
     keys: list[GroupKey] = [key for key in by if key != "period"]
-    if not _reads_scores(where, by, period):
+    if not _reads_parts(where, by):
         return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
     there = versions_and_steps(database, where)
     if len({(one["model"], one["version"]) for one in there}) == 1:  # the primary keys of rollups begin with them
@@ -154,11 +154,11 @@ def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], n
     return replace(found, steps=(int(of["step"][0]), int(of["step"][-1]))) if "step" in of else found
 
 
-def _reads_scores(where: ScoreFilter, by: Sequence[GroupKey], period: Period) -> bool:
-    """Return whether sums by series are summed from days or scores, of which there are many."""
+def _reads_parts(where: ScoreFilter, by: Sequence[GroupKey]) -> bool:
+    """Return whether sums by series are summed of the first groups alone: from days or scores, or by period, which no index orders."""
     days = DayRange.of(where)
     is_whole = days == days.in_units("month") and (days.first, days.end) == (days.whole, days.whole_end)
-    return ("period" in by and period in {"day", "week"}) or where.scored_since is not None or not is_whole
+    return "period" in by or where.scored_since is not None or not is_whole
 
 
 def _run(database: Database, parts: Selects, *, has_keys: bool, limit: int | None) -> Rows:
