@@ -19,11 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import AlmanacError
 from service.api.admission_middleware import AdmissionMiddleware, JsonForecasts, is_plain_forecast
+from service.api.allowed_hosts import AllowedHosts
 from service.api.compression import CompressionMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.openapi import describe
 from service.api.rates import Rates
-from service.api.request_checks import AllowedHosts, RequestChecks
+from service.api.request_checks import RequestChecks
 from service.api.routes import ROUTERS
 from service.api.security import Guard, KeyCheck, KeyRing
 from service.api.state import Service

@@ -25,6 +25,7 @@ from service.monitoring.forecast_recorder import ForecastRecorder
 from service.monitoring.input_check import check_inputs
 from service.monitoring.job_metrics import JobMetrics
 from service.monitoring.metrics import DatabaseMetrics, Metrics, ModelMetrics
+from service.monitoring.retention import Retention
 from service.monitoring.scorer import LiveScores, Scorer
 from service.monitoring.shared_metrics import ProcessSums
 from service.processes.answers import Ask
@@ -170,9 +171,7 @@ def _make_log(
         database,
         metrics,
         limit=settings.max_ledger,
-        days=settings.retention_days,
-        delete_all=settings.retention_all,
-        leads=leads,
+        retention=Retention(settings.retention_days, delete_all=settings.retention_all, leads=leads),
     )
 
 

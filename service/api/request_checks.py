@@ -5,11 +5,8 @@ reaches it in three ways: with a form or a simple fetch (its Content-Type is not
 name of its own that resolves to this machine (DNS rebinding: its Host is not ours).
 """
 
-import re
-import socket
 from collections import Counter
 from functools import lru_cache
-from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
@@ -17,8 +14,9 @@ from starlette.types import Scope
 
 from models.errors import AlmanacError
 from models.json_values import json_pointer
+from service.api.allowed_hosts import AllowedHosts, without_port
 from service.api.content_types import BULK_TYPES, FORMATS, JSON_TYPE
-from service.api.security import KeyRing, is_loopback
+from service.api.security import KeyRing
 from service.errors import FieldInvalid, HostMissing, HostUnknown, OriginForeign, TypeUnsupported
 from service.json_input import describe_value
 
@@ -55,32 +53,8 @@ READ_TYPES = {
     INVOCATIONS: "application/json, text/csv or application/vnd.apache.parquet",
 }
 
-HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::[0-9]{0,5})?")
 _PAGE = frozenset({b"origin", b"sec-fetch-site"})
-LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class AllowedHosts:
-    """The names that this service answers to."""
-
-    def __init__(self, bound: str, further: str) -> None:
-        """Allow the names of this machine, the address that the server is bound to, and `further`, separated by commas."""
-        names = [*LOCAL_NAMES, bound, socket.gethostname(), *further.split(",")]
-        self._names = frozenset(name.strip().lower().strip("[]") for name in names if name.strip())
-        self._suffixes = tuple(name[1:] for name in self._names if name.startswith("*."))
-        self._is_any = "*" in self._names
-        self._bound = bound
-
-    def __contains__(self, host: str) -> bool:
-        """Return whether a Host header without its port is one of the names.
-
-        A literal address cannot be rebound, so a server that is bound to all addresses answers to any.
-        """
-        if self._is_any or host in self._names or host.endswith(self._suffixes):
-            return True
-        return is_loopback(host) if self._bound not in ANY_ADDRESS else _is_address(host)
 
 
 class RequestChecks:
@@ -91,7 +65,7 @@ class RequestChecks:
         self._hosts = hosts
         self._keys = keys
         self._is_ours = lru_cache(maxsize=64)(
-            lambda host: bool(host.strip()) and _without_port(host.decode("latin-1")) in hosts
+            lambda host: bool(host.strip()) and without_port(host.decode("latin-1")) in hosts
         )
 
     def __call__(self, scope: Scope) -> AlmanacError | None:
@@ -130,7 +104,7 @@ class RequestChecks:
                 else "The Host header is empty.",
                 hint="Send one Host header with the name of this service.",
             )
-        if _without_port(sent[0]) in self._hosts:
+        if without_port(sent[0]) in self._hosts:
             return None
         return HostUnknown(
             f"The service does not answer to the Host {describe_value(sent[0])}.",
@@ -208,17 +182,3 @@ def _is_same(origin: str, host: str) -> bool:
         return bool(page.hostname) and (page.hostname, page.port or default) == (ours.hostname, ours.port or default)
     except ValueError:
         return False
-
-
-def _without_port(host: str) -> str:
-    """Return the name in a Host header, in lower case: `localhost` of `LOCALHOST:8000`, `::1` of `[::1]:8000`; "" if it has none."""
-    found = HOST.fullmatch(host.strip().lower())
-    return (found["v6"] or found["name"]).removesuffix(".") if found else ""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -17,12 +17,11 @@ from models.series import Series
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.monitoring.forecast_writer import ForecastWriter
 from service.monitoring.metrics import Metrics
+from service.monitoring.retention import Retention
 from service.selector import SelectedModel
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.erasure_marks import delete_marks
-from service.store.forecasts import delete_forecasts
-from service.store.log_entry import MICROSECONDS, ServedForecast
+from service.store.log_entry import ServedForecast
 
 logger = logging.getLogger("almanac")
 
@@ -39,13 +38,6 @@ WARN_SECONDS = 60.0
 """How often the log says that forecasts are lost."""
 MAX_NUMBERS = 20_000_000
 """Numbers in the waiting forecasts and their histories: 160 MB."""
-DELETE_SECONDS = 3_600.0
-"""How often old forecasts are deleted."""
-BOUNDED_SECONDS = 86_400.0
-"""When the next are deleted after a deletion that did not delete all."""
-DELETED_SHARE = 0.1
-"""Largest share of the forecasts that is deleted at once."""
-DAY = 86_400 * MICROSECONDS
 CLOSE_SECONDS = 10.0
 """How long a shutdown waits for the database."""
 
@@ -60,32 +52,18 @@ class ForecastLog:
         database: The database.
         metrics: Counts what is written, waits and is lost.
         limit: Most forecasts that may wait.
-        days: Age at which forecasts are deleted.
-        delete_all: Whether all of these are deleted at once; otherwise DELETED_SHARE of the forecasts a day at most.
-        leads: Returns whether this process deletes them; one of several does.
+        retention: Deletes old ones.
     """
 
-    def __init__(  # noqa: PLR0913 (its settings, by name)
-        self,
-        database: AsyncDatabase,
-        metrics: Metrics,
-        *,
-        limit: int,
-        days: int,
-        delete_all: bool = False,
-        leads: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, database: AsyncDatabase, metrics: Metrics, *, limit: int, retention: Retention) -> None:
         """Start with an empty queue."""
         self._database = database
         self._metrics = metrics
         self._limit = limit
-        self._days = days
-        self._leads = leads
+        self._retention = retention
         self._waiting: deque[ServedForecast] = deque()
         self._batch: list[ServedForecast] = []
         self._numbers = 0
-        self._share = 1.0 if delete_all else DELETED_SHARE
-        self._delete_next = 0.0
         self._warn_next = 0.0
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
@@ -147,7 +125,7 @@ class ForecastLog:
             await asyncio.sleep(WRITE_SECONDS)
             with suppress(AlmanacError):  # the database's watch logs it; the entries go on waiting
                 await self.flush()
-                await self._delete_old()
+                await self._retention.delete_old(self._run)
             self._thread.submit(self._writer.end_if_idle)
 
     async def flush(self) -> None:
@@ -205,28 +183,6 @@ class ForecastLog:
 
     def _show_waiting(self) -> None:
         self._metrics.forecasts_waiting.set(len(self._waiting) + len(self._batch))
-
-    async def _delete_old(self) -> None:
-        """Delete forecasts that are old, once an hour; if these are many, no more than a part, and no more for a day.
-
-        By a wrong clock all forecasts may look old.
-        """
-        if time.monotonic() < self._delete_next or not self._leads():
-            return
-        now = time.time_ns() // 1_000
-        before = now - self._days * DAY
-        await self._run(delete_marks, before)
-        done = await self._run(delete_forecasts, before, self._share, now if self._share < 1 else None)
-        left = done.old - done.deleted
-        self._delete_next = time.monotonic() + (BOUNDED_SECONDS if left else DELETE_SECONDS)
-        if done.deleted:
-            logger.info("forecast log: deleted %d forecasts older than %d days", done.deleted, self._days)
-        if left:
-            logger.warning(
-                "forecast log: %d of %d forecasts are older than %d days by this machine's clock. At most %.0f %% a day are "
-                "deleted. If the clock is right, ALMANAC_RETENTION_ALL=on deletes the other %d at once.",
-                *(done.old, done.total, self._days, 100 * self._share, left),
-            )
 
     async def _run(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work` with the database in the log's own thread, and return its result."""

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.api.allowed_hosts import AllowedHosts
 from service.api.key_file import make_key, write_keys
-from service.api.request_checks import AllowedHosts, RequestChecks
+from service.api.request_checks import RequestChecks
 from service.errors import HostMissing
 from tests.service.home import ServiceHome
 

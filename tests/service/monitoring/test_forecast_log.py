@@ -16,6 +16,7 @@ from service.monitoring import forecast_log as module
 from service.monitoring import forecast_writer
 from service.monitoring.forecast_log import ForecastLog
 from service.monitoring.metrics import Metrics
+from service.monitoring.retention import Retention
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
 from service.store.erasure import erase_series
@@ -59,7 +60,7 @@ def run(
     async def whole() -> None:
         database = AsyncDatabase(url, 4)
         await database.open()
-        log = ForecastLog(database, metrics, limit=10, days=1)
+        log = ForecastLog(database, metrics, limit=10, retention=Retention(1))
         log.append(entry.selected, [(name, entry.series, entry.forecast) for name in ids])
         await scenario(log, metrics)
         await log.close()
@@ -187,7 +188,7 @@ def test_the_memory_of_the_queue_is_limited(entry: ServedForecast, monkeypatch: 
     """Long histories fill it before the limit of forecasts."""
     monkeypatch.setattr(module, "MAX_NUMBERS", 2 * entry.size)
     database, metrics = AsyncDatabase("sqlite:///nowhere.db", 4), Metrics()
-    log = ForecastLog(database, metrics, limit=10, days=1)
+    log = ForecastLog(database, metrics, limit=10, retention=Retention(1))
 
     log.append(entry.selected, [(str(place), entry.series, entry.forecast) for place in range(5)])
 
@@ -205,8 +206,8 @@ def test_a_clock_that_is_ahead_deletes_little_and_says_so(
     async def scenario(log: ForecastLog, _: Metrics) -> None:
         database = log._database.sync_database
         write(database, old, 0)
-        await log._delete_old()
-        await log._delete_old()
+        await log._retention.delete_old(log._run)
+        await log._retention.delete_old(log._run)
 
     run(database_url, entry, [], scenario)
 
@@ -222,12 +223,12 @@ def test_only_the_process_that_leads_deletes_old_forecasts(database_url: str, en
     leads = [False]
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
-        log._leads = lambda: leads[0]
+        log._retention._leads = lambda: leads[0]
         write(log._database.sync_database, [replace(entry, made_at=1)], 0)
-        await log._delete_old()
+        await log._retention.delete_old(log._run)
         assert count(database_url) == 1
         leads[0] = True
-        await log._delete_old()
+        await log._retention.delete_old(log._run)
 
     run(database_url, entry, [], scenario)
 
