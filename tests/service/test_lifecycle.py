@@ -81,7 +81,7 @@ def test_a_promotion_under_load_drops_no_request(
             run.result()
 
     assert set(answers) == {before, after}
-    expected = {"name": "temperatures", "champion": after[0], "previous": before[0], "changed": True}
+    expected = {"name": "temperatures", "champion": after[0], "previous": before[0], "changed": True, "live": []}
     assert promoted.json() == expected
     again = server.client.post("/models/temperatures/champion", json=move)
     assert again.json() == {**expected, "changed": False}

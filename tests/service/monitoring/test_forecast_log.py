@@ -91,8 +91,11 @@ def test_a_background_task_writes_what_waits(stored_client: TestClient, database
     eventually(lambda: text in stored_client.get("/metrics").text, "what is written is not counted")
 
 
-def test_without_a_database_losses_are_counted(home: ServiceHome, start: Callable[..., TestClient]) -> None:
+def test_without_a_database_losses_are_counted(
+    home: ServiceHome, start: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those that do not fit into the queue, and at the end those in it; forecasts are served all the same."""
+    monkeypatch.setattr("service.monitoring.forecast_log.WRITE_SECONDS", 600.0)  # nothing leaves the queue meanwhile
     home.publish("temperatures", "1")
     client = start(database_url="postgresql://nobody@127.0.0.1:1/none", max_ledger=3)
     metrics: Metrics = client.app.state.service.metrics  # type: ignore[attr-defined] # Starlette's application
