@@ -20,6 +20,9 @@ from service.errors import KeyMissing
 BUSY = frozenset({429, 503})
 """The service has not begun to work on such a request: any may be sent again."""
 
+LASTING = frozenset({"NO_MODEL"})
+"""Codes of a 503 that does not pass by itself: a model of this name has to be registered first."""
+
 FAILED = BUSY | {408, 500, 502, 504}
 """Only a request that changes nothing the second time may be sent again after these."""
 
@@ -86,7 +89,7 @@ def ask(request: Request) -> Call[httpx.Response]:
         raise ServiceUnreachable(
             f"No response from the service: {reason}.", hint="Check the address, and that `almanac serve` runs."
         ) from answer
-    if answer.status_code in BUSY:
+    if _is_busy(answer):
         problem = error_of(_object(answer))
         raise ServiceOverloaded(
             f"The service answered {answer.status_code} {TRIES} times: {problem.detail}", hint=problem.hint
@@ -143,9 +146,13 @@ def _retry_after(header: str) -> float:
         return 0.0
 
 
+def _is_busy(answer: httpx.Response) -> bool:
+    return answer.status_code in BUSY and _object(answer).get("code") not in LASTING
+
+
 def _is_retried(request: Request, answer: Answer) -> bool:
     if isinstance(answer, httpx.Response):
-        return answer.status_code in (FAILED if request.repeatable else BUSY)
+        return _is_busy(answer) or (request.repeatable and answer.status_code in FAILED - BUSY)
     return request.repeatable and not isinstance(answer, httpx.UnsupportedProtocol | httpx.InvalidURL)
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections import UserDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +35,7 @@ class ById(UserDict[str, T]):
         return str(key) in self.data
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecasts:
     """Forecasts of the series of a frame.
 
@@ -49,7 +49,7 @@ class Forecasts:
     model: Mapping[str, Any]
     entries: Sequence[Mapping[str, Any]]
     errors: Mapping[str, AlmanacError]
-    source: SeriesFrame = field(repr=False)
+    source: SeriesFrame
 
     @cached_property
     def frame(self) -> Any:  # noqa: ANN401 - of the kind of the data
@@ -100,6 +100,10 @@ class Forecasts:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return the rows in Arrow's C interface, so that `polars.DataFrame(forecasts)` and others take them."""
         return self.table.__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        """Return the frame as a terminal shows it."""
+        return repr(self.frame)
 
     def _repr_html_(self) -> str | None:
         """Return the frame as a notebook shows it."""

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from almanac.calls import Call, Request, ask, ask_json, problem_of, read_json
-from almanac.errors import error_of
+from almanac.errors import AlmanacWarning, error_of
 from almanac.forecasts import Forecasts, make_forecasts
 from almanac.frames import ID, TARGET, TIME, read_frame
 from almanac.options import ForecastOptions, ReadingOptions, check_options, columns_of, read_with, request_fields
@@ -137,9 +138,10 @@ def _covariates(data: Any, model: str | None, options: ForecastOptions) -> Call[
 
 
 def observe(data: Any, options: ReadingOptions) -> Call[Observed]:  # noqa: ANN401
-    """Store the rows of a frame; many rows are several requests.
+    """Store the rows of a frame; many rows are several requests. Warns of rows that are not stored.
 
     Raises:
+        AlmanacError: The error of the first row, if no row can be stored.
         TypeError: If there is no such option.
     """
     check_options(options, ReadingOptions)
@@ -168,6 +170,12 @@ def observe(data: Any, options: ReadingOptions) -> Call[Observed]:  # noqa: ANN4
             place = one["pointer"].split("/")[2:3]
             row = start + int(place[0]) if place and place[0].isdecimal() else -1
             errors.setdefault(row, error_of({**one, "hint": in_python(one["hint"])}, ids=(str(one.get("id")),)))
+    if errors:
+        first = min(errors)
+        if not accepted:
+            raise errors[first]
+        text = f"{refused} of {accepted + refused} rows are not stored (see .errors). Row {first}: {errors[first]}"
+        warnings.warn(text, AlmanacWarning, stacklevel=4)
     return Observed(accepted, refused, errors)
 
 

@@ -11,7 +11,14 @@ from starlette.testclient import TestClient
 
 import almanac
 from almanac.calls import TRIES, pause_seconds
-from almanac.errors import KeyMissing, ModelUnknown, ServiceOverloaded, ServiceUnreachable, TimestampsDuplicated
+from almanac.errors import (
+    KeyMissing,
+    ModelUnknown,
+    NoModel,
+    ServiceOverloaded,
+    ServiceUnreachable,
+    TimestampsDuplicated,
+)
 from tests.almanac.conftest import months, transport_to
 
 BUSY = {"code": "QUEUE_FULL", "detail": "The queue is full.", "hint": "Try again."}
@@ -92,6 +99,7 @@ def test_a_busy_service_is_asked_again(pauses: list[float]) -> None:
     ("answer", "error", "tries"),
     [
         (httpx.Response(503, json=BUSY), ServiceOverloaded, TRIES),
+        (httpx.Response(503, json={"code": "NO_MODEL", "detail": "No model.", "hint": "Train one."}), NoModel, 1),
         (httpx.ConnectError("refused"), ServiceUnreachable, TRIES),
         (httpx.Response(200, text="<html>"), ServiceUnreachable, 1),
         (httpx.Response(404, text="nginx"), ServiceUnreachable, 1),
@@ -142,15 +150,26 @@ def test_what_is_no_key_is_refused(key: str) -> None:
 
 
 def test_observations_are_stored_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that are refused have their place in the frame."""
+    """Rows that are refused have their place in the frame, also in the warning."""
     monkeypatch.setattr("almanac.service_calls.CHUNK_ROWS", 40)
     wrong = {"code": "SERIES_INFINITE", "detail": "inf", "pointer": "/rows/1/value", "hint": "", "id": "a"}
     answers = [{"accepted": 40, "refused": 0, "errors": []}, {"accepted": 7, "refused": 1, "errors": [wrong]}]
 
-    found = answering(*(httpx.Response(200, json=one) for one in answers)).observe(months("a"))
+    with pytest.warns(almanac.AlmanacWarning, match=r"1 of 48 rows are not stored .* Row 41: inf"):
+        found = answering(*(httpx.Response(200, json=one) for one in answers)).observe(months("a"))
 
     assert (found.accepted, found.refused) == (47, 1)
     assert [(row, error.code, error.ids) for row, error in found.errors.items()] == [(41, "SERIES_INFINITE", ("a",))]
+
+
+def test_a_frame_of_which_no_row_can_be_stored_is_an_error(client: almanac.Client) -> None:
+    """As in `forecast`; if some rows can be stored, there is a warning."""
+    frame = months("a")
+
+    with pytest.raises(almanac.AlmanacError, match="'q'"):
+        client.observe(frame.assign(y="q"))
+    with pytest.warns(almanac.AlmanacWarning, match="1 of"):
+        client.observe(frame.assign(y=["q", *frame["y"].astype(str)[1:]]))
 
 
 def test_what_is_observed_can_be_asked_for(client: almanac.Client) -> None:
