@@ -1,10 +1,11 @@
 // Chart: lines and bands over time, drawn by uPlot; zoom, values under the cursor, keyboard, PNG.
 
-import { announce, el, fill, number } from "./dom.js";
+import { announce, el, fill, number, refill } from "./dom.js";
 
 export const COLOURS = ["--one", "--two", "--three", "--four", "--five"];
 const HELP = "Arrow keys move along the values, + and - zoom, 0 shows all.";
 const LARGEST_STEP = 0.2;
+const MOST_WIDE = 400;
 
 function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -22,14 +23,14 @@ const DATES = [
   [1, "{HH}:{mm}:{ss}", IN_YEAR, null, ON_DAY, null, null, null, 1],
 ];
 
+const STAMP = /^(\d{4})(?:-Q(\d)|-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?)?)?)?/;
+
 /** Return the seconds of timestamps, which rise; null where they do not, as in an hour that clocks repeat. */
 export function seconds(stamps) {
   const found = new Array(stamps.length);
   for (let at = 0; at < stamps.length; at += 1) {
-    const quarter = /^(\d{4})-Q(\d)$/.exec(stamps[at]);
-    const text = quarter ? `${quarter[1]}-${String(3 * quarter[2] - 2).padStart(2, "0")}` : stamps[at];
-    const wall = text.replace(/([T ]\d\d:\d\d.*?)(Z|[+-]\d\d:?\d\d)$/, "$1");
-    found[at] = Date.parse(wall.length > 10 ? `${wall.replace(" ", "T")}Z` : wall) / 1000;
+    const [, year, quarter, month = 3 * (quarter ?? 1) - 2, day = 1, hour = 0, minute = 0, second = 0] = STAMP.exec(stamps[at]) ?? [];
+    found[at] = Date.UTC(year, month - 1, day, hour, minute) / 1000 + Number(second);
     if (!(found[at] > (at ? found[at - 1] : -Infinity))) return null;
   }
   return found;
@@ -104,16 +105,14 @@ export class Chart {
   /** Show the values under the cursor. */
   point(plot) {
     const { idx, left } = plot.cursor;
-    if (idx === null || idx === undefined || left < 0) {
-      this.tip.hidden = true;
-      return;
-    }
-    const rows = this.values(idx);
-    fill(this.tip, el("strong", {}, this.last.labels[idx]), rows.map(([label, text, colour]) =>
-      el("div", {}, el("span", { class: `swatch ${colour ? colour.slice(2) : ""}` }), `${label} `, el("b", {}, text))));
+    const isOver = idx !== null && idx !== undefined && left >= 0;
+    const rows = isOver ? this.values(idx) : [];
     this.tip.hidden = !rows.length;
+    if (!rows.length) return;
+    refill(this.tip, [this.last.labels[idx], rows], () => [el("strong", {}, this.last.labels[idx]), rows.map(([label, text, colour]) =>
+      el("div", {}, el("span", { class: `swatch ${colour ? colour.slice(2) : ""}` }), `${label} `, el("b", {}, text)))]);
     const over = left + plot.bbox.left / devicePixelRatio;
-    this.tip.classList.toggle("flip", over > this.stage.clientWidth / 2);
+    this.tip.classList.toggle("flip", over > plot.width / 2);
     this.tip.style.left = `${over}px`;
   }
 
@@ -199,14 +198,14 @@ function series(chart) {
   for (const band of chart.bands) {
     const at = made.series.length + 1;
     const hidden = { stroke: null, width: 0, points: { show: false } };
-    made.series.push(hidden, { ...hidden });
+    made.series.push({ ...hidden, paths: path(band.upper, 0) }, { ...hidden, paths: path(band.lower, 0) });
     made.data.push(band.upper, band.lower);
     made.bands.push({ series: [at, at + 1], fill: translucent(style(band.colour), band.alpha) });
   }
   for (const line of chart.lines) {
     const stroke = style(line.colour);
     made.series.push({
-      label: line.label, stroke, width: line.width ?? 2, dash: line.dash,
+      label: line.label, stroke, dash: line.dash, paths: path(line.values, line.width ?? 2),
       points: { show: line.points ?? false, filter: line.points ? undefined : alone(line.values), size: 4, fill: stroke, stroke },
     });
     made.data.push(line.values);
@@ -214,10 +213,22 @@ function series(chart) {
   return made;
 }
 
+/** Return what draws values between the first and the last that is known, and as a hairline where many are in view: a canvas draws no other line of thousands of pieces fast. */
+function path(values, width) {
+  const isKnown = (value) => value !== null && value !== undefined;
+  const [from, to] = [values.findIndex(isKnown), values.findLastIndex(isKnown)];
+  const linear = uPlot.paths.linear();
+  return (plot, at, first, last) => {
+    plot.series[at].width = last - first > MOST_WIDE ? Math.min(width, 1 / devicePixelRatio) : width;
+    return from <= last && to >= first ? linear(plot, at, Math.max(first, from), Math.min(last, to)) : null;
+  };
+}
+
 /** Return uPlot's filter for the values between two gaps in view: a line does not show them. */
 function alone(values) {
   const isGap = (at) => values[at] === null || values[at] === undefined;
-  const places = values.flatMap((_, at) => (!isGap(at) && isGap(at - 1) && isGap(at + 1) ? [at] : []));
+  const places = [];
+  for (let at = 0; at < values.length; at += 1) if (!isGap(at) && isGap(at - 1) && isGap(at + 1)) places.push(at);
   return (plot) => {
     const [first, last] = plot.series[0].idxs;
     const seen = places.filter((at) => at >= first && at <= last);
