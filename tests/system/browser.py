@@ -69,6 +69,23 @@ class Visit:
             .observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => resolve(0), 300))"""
         return float(self.page.evaluate(script))
 
+    def widest_stroke(self, button: str) -> float:
+        """Return the width of the widest line that charts draw when a button is pressed."""
+        self.page.evaluate("""() => {
+            const { prototype } = CanvasRenderingContext2D, { stroke } = prototype;
+            window.strokes = [];
+            prototype.stroke = function (...paths) { if (paths.length) strokes.push(this.lineWidth); stroke.apply(this, paths); };
+        }""")
+        self.page.get_by_role("button", name=button).click()
+        drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(Math.max(...strokes)))))"
+        return float(self.page.evaluate(drawn))
+
+    def seconds(self, stamps: list[str]) -> list[float] | None:
+        """Return where the charts of the page draw timestamps, null if these do not rise."""
+        script = "async (stamps) => (await import(document.querySelector('[href$=\"chart.js\"]').href)).seconds(stamps)"
+        found: list[float] | None = self.page.evaluate(script, stamps)
+        return found
+
     def background(self) -> int:
         """Return how bright the page is, 0 to 255."""
         script = "() => Number(getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0])"

@@ -21,3 +21,16 @@ FIVE_MONTHS = [35, 40, 38, 29, 19]
 HOSTILE = "<script>alert(1)</script>"
 MONTHS = [f"{2010 + at // 12}-{at % 12 + 1:02d}" for at in range(72)]
 VALUES = [round(50 + 10 * math.sin(at / 12 * 2 * math.pi) + at % 5, 2) for at in range(72)]
+
+DAY = 86400
+STAMPS = {
+    "1970": 0,
+    "1970-02": 31 * DAY,
+    "1970-Q2": 90 * DAY,
+    "1970-04-02": 91 * DAY,
+    "1970-04-02T01:00": 91 * DAY + 3600,
+    "1970-04-02 02:00:00.5+05:30": 91 * DAY + 7200.5,
+    "2970-04-02T02:00:01Z": 31_564_864_801,
+}
+"""Timestamps that rise, with the seconds of their wall clocks since 1970."""
+REPEATED_HOUR = ["2024-10-27T02:00+02:00", "2024-10-27T02:00+01:00"]
