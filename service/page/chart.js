@@ -219,8 +219,9 @@ function path(values, width) {
   const [from, to] = [values.findIndex(isKnown), values.findLastIndex(isKnown)];
   const linear = uPlot.paths.linear();
   return (plot, at, first, last) => {
-    plot.series[at].width = last - first > MOST_WIDE ? Math.min(width, 1 / devicePixelRatio) : width;
-    return from <= last && to >= first ? linear(plot, at, Math.max(first, from), Math.min(last, to)) : null;
+    const [start, end] = [Math.max(first, from), Math.min(last, to)];
+    plot.series[at].width = end - start > MOST_WIDE ? Math.min(width, 1 / devicePixelRatio) : width;
+    return start <= end && to >= 0 ? linear(plot, at, start, end) : null;
   };
 }
 

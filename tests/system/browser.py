@@ -69,15 +69,15 @@ class Visit:
             .observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => resolve(0), 300))"""
         return float(self.page.evaluate(script))
 
-    def widest_stroke(self, button: str) -> float:
-        """Return the width of the widest line that charts draw when a button is pressed."""
+    def thinnest_stroke(self, button: str) -> float:
+        """Return the width of the thinnest line that charts draw when a button is pressed."""
         self.page.evaluate("""() => {
             const { prototype } = CanvasRenderingContext2D, { stroke } = prototype;
             window.strokes = [];
             prototype.stroke = function (...paths) { if (paths.length) strokes.push(this.lineWidth); stroke.apply(this, paths); };
         }""")
         self.page.get_by_role("button", name=button).click()
-        drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(Math.max(...strokes)))))"
+        drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(Math.min(...strokes)))))"
         return float(self.page.evaluate(drawn))
 
     def seconds(self, stamps: list[str]) -> list[float] | None:
