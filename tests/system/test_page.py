@@ -296,5 +296,5 @@ def test_fifty_thousand_points_are_drawn(visit: Open, series: int) -> None:
     expect(one.page.locator("#series option")).to_have_count(series)
     assert len(forecast(one.page)["median"]) == 24
     one.page.keyboard.press("Tab")
-    assert one.thinnest_stroke("Show all") == (1 if each > 400 else 1.6)
+    assert one.thinnest_stroke("Show all") == pytest.approx(1 if each > 400 else 1.6)
     assert one.page.locator(".uplot canvas").count() == 1
