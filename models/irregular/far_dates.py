@@ -16,6 +16,10 @@ MOST_GAPS = 100
 CENTURY = np.timedelta64(36525, "D")
 DAYS_OF_YEAR = 365
 
+YEAR = np.timedelta64(DAYS_OF_YEAR, "D")
+FEWEST_LONE_STEPS, LONE_RATIO, NEAR = 4, 3, 12
+"""A lone date lies more than a year and a season, so many steps and so many times the widest of the gaps near it away."""
+
 MOST_FAR_DATES = 3
 """Dates a century away that are likely mistakes, at the most; more are a time of their own."""
 
@@ -61,12 +65,41 @@ def find_far_dates(dates: Timestamps, frequency: Frequency | None = None) -> Ite
                 yield FarDate(far, nearest, count)
 
 
+def find_lone_dates(dates: Timestamps, frequency: Frequency, near: int = NEAR) -> Iterator[FarDate]:
+    """Yield the newest and the oldest date where it may be of a wrong year: after a gap unlike those beside it.
+
+    Args:
+        dates: Rising, without repeats, shape (length,).
+        frequency: Of the series.
+        near: How many gaps beside it count.
+    """
+    for ordered in (dates, dates[::-1]):
+        if not _is_lone(ordered, near):
+            continue
+        far, nearest = ordered[-1], ordered[-2]
+        steps = fewest_steps(min(far, nearest), max(far, nearest), frequency)
+        if steps >= max(FEWEST_LONE_STEPS, *frequency.seasons):
+            yield FarDate(far, nearest, 1)
+
+
 def may_have_far_dates(dates: Timestamps) -> bool:
-    """Return whether the newest or the oldest date is farther from the others than these are from each other."""
+    """Return whether the newest or the oldest date is far from the others, or after a gap unlike those beside it."""
     if len(dates) < 3:  # noqa: PLR2004 - two others, and one that is far from them
         return False
     first, last = dates[-2] - dates[0], dates[-1] - dates[1]
-    return bool(dates[-1] - dates[-2] > first or dates[1] - dates[0] > last)
+    far = bool(dates[-1] - dates[-2] > first or dates[1] - dates[0] > last)
+    return far or may_have_lone_dates(dates)
+
+
+def may_have_lone_dates(dates: Timestamps, near: int = NEAR) -> bool:
+    """Return whether the newest or the oldest date lies after a gap unlike those beside it."""
+    return any(_is_lone(ordered, near) for ordered in (dates, dates[::-1]))
+
+
+def _is_lone(ordered: Timestamps, near: int) -> bool:
+    """Return whether the last date is more than a year away, and farther than the dates before it are from each other."""
+    gaps = np.abs(np.diff(ordered[-near - 2 :]))
+    return len(gaps) > 1 and bool(gaps[-1] > max(YEAR, LONE_RATIO * gaps[:-1].max()))
 
 
 def _is_far(far: np.datetime64, nearest: np.datetime64, frequency: Frequency | None) -> bool:

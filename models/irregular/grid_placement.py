@@ -14,7 +14,7 @@ from models.calendar.timestamps import Timestamps, to_instants, write_exactly
 from models.calendar.zoned_grid import Frequency, calendar_clock, infer_frequency
 from models.covariates import Covariates
 from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
-from models.irregular.far_dates import find_far_dates, may_have_far_dates
+from models.irregular.far_dates import FarDate, find_far_dates, find_lone_dates, may_have_far_dates
 from models.irregular.repairs import Repair, list_repairs, snapped_repair
 from models.values import Values, all_finite
 
@@ -143,10 +143,10 @@ def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
     clock = calendar_clock(dates.stamps, step, dates.timezone)
     if frequency is not None:
         check_weeks(clock, frequency)
-    _check_length(fewest_steps(clock[0], clock[-1], step), len(clock), step)
+    _check_length(fewest_steps(clock[0], clock[-1], step), clock, step)
     found = align(clock, step)
     length = int(found.steps.max()) + 1
-    _check_length(length, len(clock), found.frequency)
+    _check_length(length, clock, found.frequency)
     absent = np.ones(length, dtype=np.bool_)
     absent[found.steps[found.steps != LEFT_OUT]] = False
     is_full = length == len(clock) and not absent.any()
@@ -187,14 +187,23 @@ def _start(found: Alignment, clock: Timestamps, dates: Dates) -> np.datetime64:
     return start
 
 
-def _check_length(length: int, count: int, frequency: Frequency) -> None:
+def _check_length(length: int, clock: Timestamps, frequency: Frequency) -> None:
     """Raise SeriesTooLong for a grid with so many gaps that few values could fill the memory."""
-    if length > MOST_STEPS + MOST_STEPS_A_VALUE * count:
-        raise SeriesTooLong(
-            f"{count} values spread over {length} steps of {frequency.name} or more.",
-            pointer="/timestamps",
-            hint="Send a coarser frequency, or the newest part of the series.",
-        )
+    if length <= MOST_STEPS + MOST_STEPS_A_VALUE * len(clock):
+        return
+    far = next(iter(_far_dates(clock, frequency)), None)
+    raise SeriesTooLong(
+        f"{len(clock)} values spread over {length} steps of {frequency.name} or more"
+        + ("." if far is None else f": {write_exactly(far.date)} lies {far.distance}."),
+        pointer="/timestamps" if far is None else f"/timestamps/{int(np.searchsorted(clock, far.date))}",
+        hint=("" if far is None else f"Correct {write_exactly(far.date)} if this is wrong. Else: ")
+        + "Send a coarser frequency, or the newest part of the series.",
+    )
+
+
+def _far_dates(dates: Timestamps, frequency: Frequency) -> list[FarDate]:
+    """Return the dates that are likely mistakes, or else those that may be of a wrong year."""
+    return [*find_far_dates(dates)] or [*find_far_dates(dates, frequency)] or [*find_lone_dates(dates, frequency)]
 
 
 def _snapped(found: Alignment) -> tuple[Repair, ...]:
@@ -221,7 +230,6 @@ def _outlier(found: Alignment, clock: Timestamps, at: int) -> Finding:
 def _strays(numbers: Values, clock: Timestamps, frequency: Frequency) -> tuple[Finding, ...]:
     """Return a finding for the newest or oldest date if it is so far from all others that it is likelier a mistake."""
     dates = clock[~np.isnan(numbers)]
-    found = [*find_far_dates(dates)] or [*find_far_dates(dates, frequency)]
     return tuple(
         Finding(
             "DATE_STRAY",
@@ -229,7 +237,7 @@ def _strays(numbers: Values, clock: Timestamps, frequency: Frequency) -> tuple[F
             f"/timestamps/{int(np.searchsorted(clock, one.date))}",
             "Correct the date if this is wrong.",
         )
-        for one in found
+        for one in _far_dates(dates, frequency)
     )
 
 

@@ -7,13 +7,21 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import Finding
 from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, without_label
+from models.tables.faults import DATE_HINT, CellFault, Place
 
+YEAR_ALONE, _LONGER = re.compile(r"\d{4}"), re.compile(r"\d{4}-\d\d")
+_MONTH_ALONE, _DAY = re.compile(r"\d{4}-\d\d"), re.compile(r"\d{4}-\d\d-\d\d")
+YEAR_HINT = f"It has a year only: if the row is a total, remove it. {DATE_HINT}"
 _PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
 Readings = Sequence[tuple[datetime, int | None] | None]
 
 FEWEST = 3
 """Below this many dates their steps say nothing."""
+
+FEWEST_SWAPPED, MONTHS = 10, 12
+"""Dates from which on their order tells that days and months were swapped; and days that may be months."""
 
 MOST_DAYS = 28
 """Longest step in days that makes equal steps a rhythm; longer ones are months, on their first or last day."""
@@ -46,6 +54,55 @@ def settle_order(forms: Sequence[Form], readings: Sequence[Readings]) -> int | N
 def first_doubt(readings: Sequence[Readings]) -> int:
     """Return the index of the first date that is not the same in every reading."""
     return next(at for at, dates in enumerate(zip(*readings, strict=True)) if any(one != dates[0] for one in dates))
+
+
+def refuse_swapped(texts: Sequence[str], form: Form, found: Readings, place: Place) -> None:
+    """Refuse dates that are in order of time only with day and month swapped where both are possible.
+
+    A spreadsheet swaps the days 1 to 12 of a file whose order is not its own, and leaves the others.
+
+    Raises:
+        TableInvalid: With the first two rows out of order.
+    """
+    walls = np.array([one[0] for one in found if one is not None], dtype="M8[us]")
+    may_be = form.order in {DAY_FIRST, MONTH_FIRST} and len(texts) == len(walls) >= FEWEST_SWAPPED
+    if not may_be or _is_rising(walls):
+        return
+    known = [one[0] for one in found if one is not None]
+    other = np.array(
+        [one.replace(day=one.month, month=one.day) if one.day <= MONTHS else one for one in known], dtype="M8[us]"
+    )
+    if not _is_rising(other):
+        return
+    at = 1 + int(np.flatnonzero((walls[1:] > walls[:-1]) != (other[-1] > other[0]))[0])
+    before, after = (f"{texts[one]!r} (row {place.rows[one]})" for one in (at - 1, at))
+    raise place.refuse(
+        at,
+        f"{before} and {after} are in order of time only if one has the day first and the other the month first: a "
+        "spreadsheet may have swapped days and months.",
+        f"{order_hint(texts[at], [form.order])[:-1]} if all are in one order. Else export the dates again, as 1939-01-31.",
+    )
+
+
+def lone_years(texts: Sequence[str], place: Place) -> dict[int, CellFault]:
+    """Return a fault for each year alone among months and days; where these are fewer, one for each of them."""
+    years = [at for at, text in enumerate(texts) if YEAR_ALONE.fullmatch(text)]
+    others = [at for at, text in enumerate(texts) if _LONGER.match(text)]
+    if not years or not others:
+        return {}
+    wrong, right = (years, others) if len(years) <= len(others) else (others, years)
+    like = f"is not a date like {texts[right[0]]!r} (row {place.rows[right[0]]})"
+    return {at: place.fault(at, texts[at], like, YEAR_HINT if wrong is years else DATE_HINT) for at in wrong}
+
+
+def lone_months(texts: Sequence[str], place: Place) -> tuple[Finding, ...]:
+    """Return a finding for months alone among days, which are read as the first day."""
+    months = [at for at, text in enumerate(texts) if _MONTH_ALONE.fullmatch(text)]
+    if not months or not any(_DAY.match(text) for text in texts):
+        return ()
+    at, more = months[0], f" {len(months) - 1} more like it." if len(months) > 1 else ""
+    detail = f"Row {place.rows[at]}: {texts[at]!r} has no day, others have one; it is read as {texts[at]}-01.{more}"
+    return (Finding("DATES_NOT_ISO", detail, hint="If the row is a total, remove it."),)
 
 
 def _is_regular(walls: NDArray[np.datetime64]) -> bool:

@@ -13,12 +13,20 @@ from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, 
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
 from models.tables.date_forms import count_of_time, fitting_forms, is_week_name, parse_all
-from models.tables.date_order import first_doubt, order_hint, settle_order
+from models.tables.date_order import (
+    YEAR_ALONE,
+    YEAR_HINT,
+    first_doubt,
+    lone_months,
+    lone_years,
+    order_hint,
+    refuse_swapped,
+    settle_order,
+)
 from models.tables.eras import refuse_buddhist
-from models.tables.faults import TIME, CellFault, TableInvalid
+from models.tables.faults import DATE_HINT, TIME, CellFault, Place
 from models.tables.sheet import Rows
 
-DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or describe them with --date-format."
 READ_HINT = "If that is wrong, give --date-format."
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 DEFAULT_STYLE = "YYYY-MM-DD"
@@ -77,7 +85,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     first = np.full(len(distinct) + 1, -1, dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
-    found = _read_distinct(distinct, _Place(name, rows[np.maximum(first[:-1], 0)] if len(rows) else rows), date_format)
+    found = _read_distinct(distinct, Place(name, rows[np.maximum(first[:-1], 0)] if len(rows) else rows), date_format)
     wrong = {
         at: replace(fault, row=int(rows[at]))
         for code, fault in found.faults.items()
@@ -106,22 +114,6 @@ def _in_range(times: Times, column: Any, name: str, rows: Rows) -> Times:  # noq
     return replace(times, walls=np.where(wrong, np.datetime64("NaT"), times.walls), faults=faults)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """Where distinct texts stand: the column, and the row of the first cell of each."""
-
-    column: str
-    rows: Rows
-
-    def fault(self, at: int, text: str, what: str, hint: str = DATE_HINT) -> CellFault:
-        """Return the fault of a text."""
-        return CellFault(int(self.rows[at]), self.column, TIME, text, what, hint)
-
-    def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
-        """Return the error of a column that cannot be read, with its first wrong cell."""
-        return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
-
-
 def _missing(name: str, row: int) -> CellFault:
     return CellFault(row, name, TIME, "", "the date is missing", DATE_HINT)
 
@@ -143,7 +135,7 @@ def _read_typed(column: Any, name: str, rows: Rows) -> Times:  # noqa: ANN401 - 
     return Times(walls, offsets, faults, (), style, zone)
 
 
-def _read_distinct(texts: Sequence[str], place: _Place, date_format: str | None) -> Times:
+def _read_distinct(texts: Sequence[str], place: Place, date_format: str | None) -> Times:
     if not texts:
         return Times(np.array([], dtype="M8[us]"), np.array([], dtype=np.int64), {})
     if date_format is not None:
@@ -163,7 +155,7 @@ def _read_seasons(texts: Sequence[str]) -> Times | None:
     return Times(walls, np.full(len(years), NO_OFFSET), {}, (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),), "YYYY")
 
 
-def _read_ranges(texts: Sequence[str], place: _Place) -> Times | None:
+def _read_ranges(texts: Sequence[str], place: Place) -> Times | None:
     """Return the starts of periods such as 01.01.2024 00:00 - 01.01.2024 01:00; None if a text is not a period."""
     parts = [_RANGE.split(text) for text in texts]
     if any(len(one) != 2 for one in parts):  # noqa: PLR2004 - start and end
@@ -199,7 +191,7 @@ def _offset_of(text: str) -> int:
     return NO_OFFSET if offset is None else offset
 
 
-def _read_format(texts: Sequence[str], place: _Place, date_format: str) -> Times:
+def _read_format(texts: Sequence[str], place: Place, date_format: str) -> Times:
     """Return times in the way of writing that was given."""
     found: list[tuple[datetime, int | None] | None] = []
     faults = {}
@@ -228,7 +220,7 @@ def _times(
     return Times(walls, np.array(offsets, dtype=np.int64), faults, findings, style)
 
 
-def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
+def _read_unix(texts: Sequence[str], place: Place) -> Times | None:
     """Return numbers that count from 1970, with a finding; refuse those that count days as Excel does."""
     if all(_SERIAL.fullmatch(text) for text in texts):
         day = np.datetime64("1899-12-30") + int(float(texts[0]))
@@ -249,7 +241,7 @@ def _read_unix(texts: Sequence[str], place: _Place) -> Times | None:
     return Times(walls, np.zeros(len(texts), dtype=np.int64), {}, found, style)
 
 
-def _read_form(texts: Sequence[str], place: _Place) -> Times:
+def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
     forms = fitting_forms(texts)
     if not forms:
@@ -262,6 +254,7 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
         firsts = " or ".join(order.removesuffix(" first") for order in orders)
         raise place.refuse(at, f"{texts[at]!r} may be {firsts} first.", order_hint(texts[at], orders))
     form, found = forms[chosen], readings[chosen]
+    refuse_swapped(texts, form, found, place)
     if form.name == "YYYYMM" and is_week_name(place.column):
         week = f"{texts[0][:4]}-W{texts[0][4:]}"
         hint = f"Write weeks as {week}; if they are months, give --date-format %Y%m."
@@ -276,13 +269,15 @@ def _read_form(texts: Sequence[str], place: _Place) -> Times:
                 else f" like {texts[example]!r} (row {place.rows[example]})"
             )
             faults[at] = place.fault(at, texts[at], f"is not a date{like}", _hint(texts[at]))
+    faults |= lone_years(texts, place)
     stamp = found[example]
     detail = (
         f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}."
         if stamp
         else ""
     )
-    times = _times(found, faults, () if form.usual else (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),))
+    findings = lone_months(texts, place) if form.usual else (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),)
+    times = _times(found, faults, findings)
     return replace(times, style=_style(texts[example], times.style))
 
 
@@ -295,4 +290,6 @@ def _style(text: str, style: str) -> str:
 
 
 def _hint(text: str) -> str:
+    if YEAR_ALONE.fullmatch(text):
+        return YEAR_HINT
     return ZONE_HINT if _ZONE_NAME.search(text) else DATE_HINT

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.errors import DataInvalid
 
 ID, TIME, VALUE, FILE = "id", "timestamp", "value", "file"
 """What an error is about."""
+
+DATE_HINT = "Write dates as 1939-01-31, with a time as 1939-01-31T06:00, or describe them with --date-format."
 
 
 class TableInvalid(DataInvalid):
@@ -62,3 +67,19 @@ class CellFault:
         others = f" {more} more like it." if more else ""
         column = "" if self.about == FILE else f", column {self.column!r}"
         return TableInvalid(self.detail + others, hint=self.hint, place=f", row {self.row}{column}", about=self.about)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where distinct texts stand: the column, and the row of the first cell of each."""
+
+    column: str
+    rows: NDArray[np.int64]
+
+    def fault(self, at: int, text: str, what: str, hint: str = DATE_HINT) -> CellFault:
+        """Return the fault of a text."""
+        return CellFault(int(self.rows[at]), self.column, TIME, text, what, hint)
+
+    def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
+        """Return the error of a column that cannot be read, with its first wrong cell."""
+        return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)

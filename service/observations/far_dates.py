@@ -6,7 +6,14 @@ from models.calendar.frequency import Frequency, fixed_frequency
 from models.calendar.timestamps import Timestamps, to_local_times, write_exactly
 from models.calendar.zoned_grid import infer_frequency, parse_frequency
 from models.errors import AlmanacError, TimestampInvalid
-from models.irregular.far_dates import FarDate, find_far_dates, may_have_far_dates
+from models.irregular.far_dates import (
+    NEAR,
+    FarDate,
+    find_far_dates,
+    find_lone_dates,
+    may_have_far_dates,
+    may_have_lone_dates,
+)
 from models.irregular.repairs import Repair
 
 
@@ -26,9 +33,24 @@ def far_dates_of_series(
     dates = np.unique(np.concatenate([stored, stamps]))
     if not may_have_far_dates(dates):
         return []
-    local = dates if zone is None else to_local_times(dates, zone)
-    step = parse_frequency(frequency) if frequency else _usual_frequency(local)
-    return [*find_far_dates(dates)] or [*find_far_dates(dates, step)]
+    return [*find_far_dates(dates)] or [*find_far_dates(dates, _step(dates, frequency, zone))]
+
+
+def lone_dates_of_series(
+    stored: Timestamps, stamps: Timestamps, frequency: str | None, zone: str | None
+) -> list[FarDate]:
+    """Return the newest and the oldest date of a series where it may be of a wrong year; arguments as above."""
+    dates = np.unique(np.concatenate([stored, stamps]))
+    near = 1 if len(stored) else NEAR
+    if not may_have_lone_dates(dates, near):
+        return []
+    return [*find_lone_dates(dates, _step(dates, frequency, zone), near)]
+
+
+def _step(dates: Timestamps, frequency: str | None, zone: str | None) -> Frequency:
+    if frequency:
+        return parse_frequency(frequency)
+    return _usual_frequency(dates if zone is None else to_local_times(dates, zone))
 
 
 def far_date_error(far: FarDate) -> TimestampInvalid:
@@ -40,10 +62,11 @@ def far_date_error(far: FarDate) -> TimestampInvalid:
     )
 
 
-def stored_far_date_repair(far: FarDate) -> Repair:
-    """Return what is said of a stored value with a far date."""
+def stored_far_date_repair(far: FarDate, *, posted: bool = False) -> Repair:
+    """Return what is said of a far date that is stored, or is posted and accepted."""
     shown = write_exactly(far.date)
-    detail = f"A stored value at {shown} lies {far.distance} of the series. If it is wrong, post null at {shown}."
+    value = "The value" if posted else "A stored value"
+    detail = f"{value} at {shown} lies {far.distance} of the series. If it is wrong, post null at {shown}."
     return Repair("DATE_STRAY", None, 1, detail)
 
 

@@ -9,7 +9,7 @@ from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.frequency import Frequency
 from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
 from models.calendar.zoned_grid import calendar_clock, format_timestamps
-from models.errors import FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
+from models.errors import Finding, FrequencyNotInferred, SeriesTooLong, TimestampsOffCalendar
 from models.series import DEFAULT_STYLE, Series
 from service.observations.calendar_fit import fit_to
 from service.store.blobs import Floats
@@ -46,7 +46,18 @@ def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Se
     kept = valued | np.isin(timestamps, [] if grid is None else grid)
     if kept.sum() > valued.sum():
         series = _make(known, timestamps[kept], values[kept], series.frequency)
-    return replace(series, style=style_of(timestamps[kept], known.calendar.timezone))
+    return replace(
+        series,
+        style=style_of(timestamps[kept], known.calendar.timezone),
+        findings=tuple(map(_take_back, series.findings)),
+    )
+
+
+def _take_back(finding: Finding) -> Finding:
+    """Return a finding about a far date with the remedy for a stored value."""
+    if finding.code != "DATE_STRAY":
+        return finding
+    return replace(finding, hint="If the date is wrong, post null there, and the value at the right date.")
 
 
 def style_of(timestamps: Timestamps, timezone: str | None) -> str:

@@ -14,7 +14,12 @@ from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import Faults
-from service.observations.far_dates import far_date_error, far_dates_of_series, stored_far_date_repair
+from service.observations.far_dates import (
+    far_date_error,
+    far_dates_of_series,
+    lone_dates_of_series,
+    stored_far_date_repair,
+)
 from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
 from service.observations.row_errors import skipped as skipped_error
 from service.observations.zones import FoundZone, find_zone
@@ -211,7 +216,7 @@ class _RowChecker:
     def check_strays(
         self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
     ) -> list[Repair]:
-        """Refuse values whose dates are far from all others, as in files; return what is said of stored ones."""
+        """Refuse values whose dates are far from all others, as in files; return what is said of stored and of lone ones."""
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         stamps, said = self._stamps[members], []
         for found in far_dates_of_series(stored.stamps, stamps, frequency, zone) if members.size else ():
@@ -221,7 +226,10 @@ class _RowChecker:
                 self._refuse(row, far_date_error(found))
             if not far.size:
                 said.append(stored_far_date_repair(found))
-        return said
+        if said or not members.size or not self._kept[members].all():
+            return said
+        lone = lone_dates_of_series(stored.stamps, stamps, frequency, zone)
+        return [stored_far_date_repair(one, posted=bool((stamps == one.date).any())) for one in lone]
 
     def _snap_inferred(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
         """Move the timestamps of a series without a frequency to the steps that most of them are near to, if it is long."""

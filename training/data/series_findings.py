@@ -34,8 +34,8 @@ def count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
 
 
 def name_irregular(series: Sequence[Series], rows: Mapping[str, Rows]) -> Iterator[Finding]:
-    """Yield the date outliers with their rows, the jitter, and the question whether missing steps are zeros."""
-    for code in ("DATE_OUTLIER", "MISSING_OR_ZERO"):
+    """Yield the far dates and date outliers with their rows, the jitter, and the question whether missing steps are zeros."""
+    for code in ("DATE_STRAY", "DATE_OUTLIER", "MISSING_OR_ZERO"):
         found = [(one, finding) for one in series for finding in one.findings if finding.code == code]
         if code == "MISSING_OR_ZERO":
             found = [(one, finding) for one, finding in found if not has_hours(one)]

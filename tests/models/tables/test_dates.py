@@ -157,6 +157,49 @@ def test_what_is_no_date_is_a_fault(cells: list[str], wrong: int, words: str) ->
     assert words in found.faults[wrong].what
 
 
+@pytest.mark.parametrize(
+    ("cells", "wrong", "like"),
+    [
+        (["2018-07-01", "2018-08-01", "2018"], {2}, "2018-07-01"),
+        (["2018-07", "2018", "2019-07", "2019"], {1, 3}, "2018-07"),
+        (["2018", "2019", "2020", "2021-01"], {3}, "2018"),
+        (["2018-07-01", "2018-07-01 06:00"], set(), ""),
+    ],
+)
+def test_a_year_among_dates_is_no_january(cells: list[str], wrong: set[int], like: str) -> None:
+    """It may be a total, and the hint says so."""
+    faults = read(cells).faults
+
+    assert set(faults) == wrong
+    assert all(f"like {like!r} (row 2)" in one.what for one in faults.values())
+    assert all(("total, remove it" in one.hint) == (len(one.cell) == 4) for one in faults.values())
+
+
+def test_a_month_among_days_is_read_with_a_finding() -> None:
+    """Each is the first day of the month; the first row is named and the others are counted."""
+    found = read(["2018-07-01", "2018-08", "2018-09-01", "2018-10"])
+
+    assert [str(one)[:10] for one in found.walls] == ["2018-07-01", "2018-08-01", "2018-09-01", "2018-10-01"]
+    assert [one.detail for one in found.findings] == [
+        "Row 3: '2018-08' has no day, others have one; it is read as 2018-08-01. 1 more like it."
+    ]
+
+
+@pytest.mark.parametrize(("swapped", "usual"), [("%m/%d/%Y", "%d/%m/%Y"), ("%d-%m-%y", "%m-%d-%y")])
+@pytest.mark.parametrize("step", [1, -1])
+def test_days_and_months_that_a_spreadsheet_swapped_are_refused(swapped: str, usual: str, step: int) -> None:
+    """Days 1 to 12 have the other order; with the format, or in another order of rows, they are read as written."""
+    days = [dt.date(2023, 1, 1) + dt.timedelta(days=at) for at in range(60)][::step]
+    cells = [f"{day:{swapped if day.day <= 12 else usual}}" for day in days]
+
+    with pytest.raises(TableInvalid, match=r"\(row \d+\) and .* spreadsheet may have swapped") as caught:
+        read(cells)
+
+    assert f"--date-format '{usual}'" in caught.value.hint
+    assert not read(cells, usual).faults
+    assert not read([f"{day:{usual}}" for day in [*days[30:], *days[:30]]]).faults
+
+
 def test_days_that_excel_counts_are_refused_by_name() -> None:
     """45292 is a date only in a workbook."""
     with pytest.raises(TableInvalid, match="Excel's number of 2024-01-01"):

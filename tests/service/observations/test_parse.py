@@ -267,6 +267,7 @@ def test_a_named_timezone_of_a_file_is_that_of_its_series() -> None:
         assert parse_observations(body, NONE, LIMIT).calendars[0].timezone == "Europe/Berlin"
 
 
+MONTHS = [f"{2000 + at // 12}-{at % 12 + 1:02d}-01" for at in range(300)]
 DAYS = [str(np.datetime64("2024-01-01") + at) for at in range(366)]
 
 
@@ -288,6 +289,20 @@ def test_a_date_far_from_all_others_is_refused_as_in_files(stray: str, at: int, 
         assert faults_of(parsed) == [(f"/observations/{place}/timestamp", "TIMESTAMP_INVALID")]
         assert f"{stray} lies " in parsed.faults[0].finding.detail
     assert (after.accepted, after.refused, [one.code for one in after.repairs["a"]]) == (366, 0, ["DATE_STRAY"])
+
+
+@pytest.mark.parametrize("stored", [MONTHS, []])
+def test_a_lone_date_that_may_be_right_is_accepted_and_named(stored: list[str]) -> None:
+    """After a gap that a network reads over, and longer than a season; the repair says how to take it back."""
+    known = KnownSeries(Calendar("M"), np.array([*stored[:2], *stored[-2:]], "M8[us]"))
+    sent = [row(timestamp=one) for one in [*([] if stored else MONTHS), "2043-03-01"]]
+    body = orjson.dumps({"observations": sent, "frequency": "M"})
+
+    parsed = parse_observations(body, NONE, LIMIT, lambda _: {"a": known})
+
+    assert (parsed.refused, [one.code for one in parsed.repairs["a"]]) == (0, ["DATE_STRAY"])
+    assert "The value at 2043-03-01 lies 18 years after" in parsed.repairs["a"][0].detail
+    assert "post null at 2043-03-01" in parsed.repairs["a"][0].detail
 
 
 def test_changing_offsets_are_those_of_a_timezone() -> None:
