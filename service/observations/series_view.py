@@ -57,7 +57,8 @@ def _take_back(finding: Finding) -> Finding:
     """Return a finding about a far date with the remedy for a stored value."""
     if finding.code != "DATE_STRAY":
         return finding
-    return replace(finding, hint="If the date is wrong, post null there, and the value at the right date.")
+    date = finding.detail.partition(" ")[0]
+    return replace(finding, hint=f"If the date is wrong, post null at {date}, and the value at the right date.")
 
 
 def style_of(timestamps: Timestamps, timezone: str | None) -> str:

@@ -41,7 +41,7 @@ class ObservationRepair(BaseModel):
     id: str
     code: str = Field(
         description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it. `TIMEZONE_FOUND`: the offsets "
-        "are one, or change as in a timezone; the series has this timezone from now on. `DATE_STRAY`: a stored value is far "
+        "are one, or change as in a timezone; the series has this timezone from now on. `DATE_STRAY`: a value, stored or posted, is far "
         "from all others."
     )
     detail: str
