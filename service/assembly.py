@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,7 @@ from service.processes.board import Board
 from service.processes.link import ProcessLink
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.catalog import Catalog
+from service.serving.index_follower import silence_of
 from service.serving.model_loader import Fetch, ModelLimits
 from service.serving.segments import SegmentRouter
 from service.serving.supervisor import Supervisor
@@ -62,6 +64,7 @@ class Environment:
         folder: Folder of what several processes share, or None.
         board: Where they publish facts, or None.
         background: Tasks that keep the registry process running.
+        polls: Whether a registry process runs, here or in the parent.
     """
 
     cache: ArtifactCache
@@ -72,13 +75,15 @@ class Environment:
     folder: Path | None = None
     board: Board[Facts] | None = None
     background: tuple[Background, ...] = ()
+    polls: bool = True
 
     @classmethod
     def alone(cls, settings: Settings, *, supervise: bool) -> Self:
         """Return that of the only process."""
         cache = ArtifactCache.own(settings.cache) if supervise else ArtifactCache(settings.cache)
         supervisor = Supervisor(settings, cache)
-        return cls(cache, supervisor.fetch, supervisor.ask, background=(supervisor.run,) if supervise else ())
+        background = (supervisor.run,) if supervise else ()
+        return cls(cache, supervisor.fetch, supervisor.ask, background=background, polls=supervise)
 
     @classmethod
     def shared(cls, settings: Settings, link: ProcessLink) -> Self:
@@ -158,6 +163,7 @@ def _make_catalog(settings: Settings, environment: Environment, metrics: Metrics
         limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown),
         fetch=environment.fetch,
         on_load=metrics.count_load,
+        silence=silence_of(settings.poll_seconds) if environment.polls else inf,
     )
 
 

@@ -8,6 +8,7 @@ import click
 from service.api.key_file import read_keys
 from service.api.security import is_loopback
 from service.cli.listening import announce, listen, reserve
+from service.serving.home_check import check_own
 from service.settings import Settings
 
 
@@ -38,6 +39,7 @@ def serve(host: str, port: int, *, workers: int | None, insecure: bool) -> None:
             f"--host {host} serves other machines, but no API keys are set. "
             "Create one with `almanac key add --scope forecast`, or use --insecure."
         )
+    check_own(settings.home, settings.tracking_uri)
     run(settings.model_copy(update={"workers": workers or settings.workers}), host, port)
 
 

@@ -60,16 +60,20 @@ async def answer_family(
     """Return the response to a request to a family; a model that cannot answer is the error of its series alone.
 
     Raises:
+        ModelLoading: If no series has a forecast, and a model is still being loaded.
         HorizonInvalid, LevelInvalid, BatchTooLarge, DeadlinePassed, ClientDisconnect: As for a single model.
     """
     groups, faults = group(query, family)
-    results: list[ForecastResult] = []
+    results, pending = list[ForecastResult](), list[ModelLoading]()
     for name, series in groups.items():
         part = replace(query, series=tuple(series), faults=(), model=name)
         try:
             results += await handler.forecast_model(part, name, threads, caller)
         except (ModelLoading, ModelRefused, ModelUnknown, NoModel) as error:
             faults += [fault_of(index, one.id, error) for index, one in series]
+            pending += [error] if isinstance(error, ModelLoading) else []
+    if pending and not results:
+        raise pending[0]
     return await threads.run(_respond, family.name, results, faults)
 
 

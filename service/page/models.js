@@ -10,6 +10,7 @@ const REGISTRY = {
   absent: "Nothing is registered yet: `almanac train` makes the first model. The starter forecasts any series until then.",
   emptied: "The registry is empty now; the last known models stay in service.",
   unwritable: "The models of the registry cannot be stored on this machine.",
+  stale: "There is no news of the registry; the last known models stay in service.",
   unreachable: "The registry does not answer; the last known models stay in service.",
 };
 const NAMES = { model: "this version", seasonal_naive: "seasonal naive" };

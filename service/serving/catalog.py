@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
+from math import inf
 
 from models import starters
 from models.calendar.zoned_grid import Frequency
@@ -14,6 +14,7 @@ from service.errors import DefaultUnknown, ModelLoading
 from service.selector import LoadedModel, SelectedModel, Selector
 from service.serving import unavailable
 from service.serving.artifact_cache import ArtifactCache
+from service.serving.index_follower import IndexFollower
 from service.serving.model_loader import Fetch, ModelLimits, ModelLoader, OnLoad
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from service.serving.starter import StarterLoader
@@ -39,12 +40,12 @@ class Catalog:
         limits: ModelLimits = ModelLimits(),  # noqa: B008 (frozen)
         fetch: Fetch = lambda _name, _version: None,
         on_load: OnLoad = lambda _name, _outcome: None,
+        silence: float = inf,
     ) -> None:
-        """Read nothing yet; `default` is ALMANAC_MODEL, and the others are as for ModelLoader."""
-        self._cache = cache
+        """Read nothing yet; `default` is ALMANAC_MODEL, `silence` is as for IndexFollower, the others as for ModelLoader."""
+        self._follower = IndexFollower(cache, silence)
         self._default = Selector.parse(default) if default else None
         self._limits = limits
-        self._cache_state = 0
         self._warning = ""
         self._first: str | None = None
         self.remembered: str | None = None
@@ -168,15 +169,9 @@ class Catalog:
         self._warn()
 
     async def _follow_index(self) -> None:
-        cache_state = self._cache.changed()
-        if not cache_state and not self.index.checked:
-            await self._check_writing()
-        if cache_state == self._cache_state:
+        index = await self._follower.follow(self.index)
+        if index is self.index:
             return
-        index = await asyncio.to_thread(self._cache.read)
-        if not index.checked and self.index.checked:
-            return  # removed or unreadable, as without file descriptors: it is read again at the next look
-        self._cache_state = cache_state
         is_other_registry = self.index.source not in {"", index.source}
         self.index = index
         if is_other_registry:
@@ -184,14 +179,6 @@ class Catalog:
                 del self._champions[name]
         for name in self._preloaded():
             await self._promote(name)
-
-    async def _check_writing(self) -> None:
-        """Know that nothing is served from the registry if the cache cannot be written: the starter answers meanwhile."""
-        error = await asyncio.to_thread(self._cache.write_error)
-        if error is not None:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            detail = f"the cache cannot be written ({error.strerror or error})."
-            self.index = RegistryIndex(state="unwritable", detail=detail, checked=now)
 
     def _warn(self) -> None:
         """Log once that the default is not registered, or that the starter answers because nothing is."""

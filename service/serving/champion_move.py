@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from models.audit import log
-from models.errors import PreviousMissing, RegistryError, RegistryUnreachable
+from models.errors import HomeMoved, PreviousMissing, RegistryError, RegistryUnreachable
 from models.registry import champion
 from models.registry.champion import AliasChange, RegistryClient
 from service.errors import ChampionChanged, ModelNotFound
@@ -26,6 +26,7 @@ ERRORS: Mapping[str, type[RegistryError]] = {
     "ModelUnknown": ModelNotFound,
     "PreviousMissing": PreviousMissing,
     "ChampionChanged": ChampionChanged,
+    "HomeMoved": HomeMoved,
     "RegistryUnreachable": RegistryUnreachable,
 }
 """What the server raises, by the class that the registry process has met; RegistryError for any other."""
@@ -119,6 +120,7 @@ async def move_champion(ask: Ask, move: ChampionMove) -> dict[str, Any]:
     Raises:
         ModelNotFound: If there is no such name or version.
         PreviousMissing, ChampionChanged: If there is nothing to roll back.
+        HomeMoved: If ALMANAC_HOME was moved or copied.
         RegistryUnreachable: If the registry or its process does not answer in time.
         RegistryError: If the registry refuses.
     """

@@ -1,14 +1,16 @@
 """The registry index: the names, versions and aliases that the registry returned last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from models.names import CHAMPION, FAMILY, SEGMENT
 
 FORMAT = 1
+PAGE = 1000
+"""Entities of MLflow in one answer."""
 
-RegistryState = Literal["ok", "emptied", "absent", "unreachable", "unwritable"]
+RegistryState = Literal["ok", "emptied", "absent", "unreachable", "unwritable", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class RegistryIndex:
     Attributes:
         models: The registered models, by name.
         state: `ok`, `emptied` (it had champions and has no model now), `absent` (there is no registry yet) or
-            `unreachable` (`models` is then the last known content), or `unwritable` (the cache never had an index, and none
-            can be written).
+            `unreachable` (`models` is then the last known content), `unwritable` (the cache never had an index, and none can
+            be written), or `stale` (it was `ok`, but there has been no poll for a while).
         detail: What is wrong with the registry, or "".
         checked: ISO 8601 time of the last poll, "" before the first.
         gone: Names whose champion the registry has lost; the service keeps the last one until there is another.
@@ -100,7 +102,7 @@ class RegistryIndex:
     @property
     def is_current(self) -> bool:
         """Whether the registry answered the last poll: names that it does not have are unknown."""
-        return self.checked != "" and self.state not in {"unreachable", "unwritable"}
+        return self.checked != "" and self.state not in {"unreachable", "unwritable", "stale"}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the index as plain data."""
@@ -152,6 +154,21 @@ def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIn
         return now
     detail = f"The registry no longer has a champion of {', '.join(gone)}: the last known champion stays in service."
     return replace(now, models=models, state="ok" if now.models else "emptied", detail=detail, gone=tuple(gone))
+
+
+def keep_known(before: RegistryIndex, now: RegistryIndex) -> RegistryIndex:
+    """Return the index `now` with the models of `before` if nothing is known because cache and registry have vanished."""
+    if before.models and not now.models and now.source == "" and now.state in {"absent", "unreachable"}:
+        return replace(before, state="unreachable", detail=now.detail, checked=now.checked)
+    return now
+
+
+def pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)
+    """Yield every entity of a paged search."""
+    token: str | None = ""
+    while token is not None:
+        yield from (page := search(max_results=PAGE, page_token=token or None))
+        token = page.token or None
 
 
 def keep_artifacts(model: RegisteredModel, before: RegisteredModel | None) -> RegisteredModel:

@@ -22,13 +22,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from models.errors import ArtifactIncomplete, ModelUnknown, RegistryUnreachable
+from models.errors import ArtifactIncomplete, ModelUnknown, RegistryError, RegistryUnreachable
 from models.jobs.database import SQLITE
 from models.names import CHAMPION
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
 from service.serving.champion_move import ChampionMove, failure
 from service.serving.empty_registry import is_empty
+from service.serving.home_check import check_usable
 from service.serving.registry_channel import Request, answer_to_standard_output, listen
 from service.serving.registry_errors import describe
 from service.serving.registry_index import (
@@ -37,6 +38,7 @@ from service.serving.registry_index import (
     RegistryIndex,
     keep_artifacts,
     keep_lost_champions,
+    pages,
     replace_version,
 )
 
@@ -52,8 +54,6 @@ ENVIRONMENT: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 """With mlflow's defaults a dead server costs minutes, and usage is reported to its makers."""
-
-PAGE = 1000
 
 
 class RegistryPoller:
@@ -84,8 +84,9 @@ class RegistryPoller:
         """
         index = self._index or self._cache.read()  # the index in memory survives the deletion of the cache
         if self._is_absent():
-            detail = f"There is no registry at {self._uri} yet."
-            return self._write(replace(index, state="absent", detail=detail, checked=now))
+            is_lost = bool(index.models) and index.source == self._source
+            detail = f"There is no registry at {self._uri} {'any more' if is_lost else 'yet'}."
+            return self._write(replace(index, state="unreachable" if is_lost else "absent", detail=detail, checked=now))
         if self.was_replaced():
             return index
         if self._client is None and not index.models and is_empty(self._uri):
@@ -112,6 +113,10 @@ class RegistryPoller:
         if time.monotonic() > move.until or self.was_replaced():
             busy = "The registry was busy for too long; nothing has changed."
             return failure(RegistryUnreachable(busy, hint="Try again."))
+        try:
+            check_usable(home, self._uri)
+        except RegistryError as error:
+            return failure(error)
         if self._is_absent():
             return failure(ModelUnknown("No model is registered yet.", hint="Run `almanac train` or `almanac demo`."))
         try:
@@ -200,11 +205,11 @@ class RegistryPoller:
         """Return every registered name with its versions and aliases; fetch no artifact."""
         client = self._connect()
         versions: dict[str, dict[str, ModelVersion]] = {}
-        for version in _pages(client.search_model_versions):
+        for version in pages(client.search_model_versions):
             versions.setdefault(version.name, {})[str(version.version)] = ModelVersion(run_id=version.run_id or None)
         return {
             model.name: RegisteredModel.of(model, versions.get(model.name, {}))
-            for model in _pages(client.search_registered_models)
+            for model in pages(client.search_registered_models)
         }
 
     def _missing(self, index: RegistryIndex) -> list[tuple[str, str]]:
@@ -253,14 +258,6 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)
-    """Yield every entity of a paged search."""
-    token: str | None = ""
-    while token is not None:
-        yield from (page := search(max_results=PAGE, page_token=token or None))
-        token = page.token or None
-
-
 def _work_off(requests: SimpleQueue[Request], poller: RegistryPoller, send: Callable[[Request], None]) -> None:
     """Carry out what the server has asked for until now."""
     while not requests.empty():
@@ -284,8 +281,9 @@ def main() -> None:
     threading.Thread(target=listen, args=(requests, wake), daemon=True).start()
     while not poller.was_replaced():
         _work_off(requests, poller, send)
-        poller.poll(datetime.now(UTC).isoformat(timespec="seconds"))
-        cache.tidy()
+        if cache.root.parent.is_dir():  # a home that has vanished, such as an unmounted volume, is not created anew
+            poller.poll(datetime.now(UTC).isoformat(timespec="seconds"))
+            cache.tidy()
         wake.wait(poll_seconds)
         wake.clear()
     logging.shutdown()

@@ -13,6 +13,7 @@ from models.errors import AlmanacError, ModelUnknown
 from models.ids import plain_id
 from service.errors import SegmentUnknown
 from service.selector import Selector
+from service.serving import unavailable
 from service.serving.registry_index import RegistryIndex
 
 SHOWN = 3
@@ -81,6 +82,7 @@ class SegmentRouter:
             segments: Segments of its series, as far as they have one.
 
         Raises:
+            ModelLoading: If series have segments and the registry has not answered.
             ModelUnknown: If series have segments and it is not known of which family.
         """
         families, others = self._families()
@@ -92,7 +94,7 @@ class SegmentRouter:
         if len(families) == 1:
             return next(iter(families.values()))
         if segments:
-            raise _no_family(sorted(families))
+            raise self._no_family(sorted(families))
         return None
 
     def _families(self) -> tuple[dict[str, Family], bool]:
@@ -107,16 +109,20 @@ class SegmentRouter:
                 others = True
         return {name: Family(name, models) for name, models in found.items()}, others
 
-
-def _no_family(known: Sequence[str]) -> AlmanacError:
-    if known:
+    def _no_family(self, known: Sequence[str]) -> AlmanacError:
+        index = self._index()
+        if not index.checked:
+            return unavailable.pending("Try again in a few seconds.")
+        if not known and not index.is_current:
+            return unavailable.unreachable(index, "Check MLFLOW_TRACKING_URI and that server.")
+        if known:
+            return ModelUnknown(
+                f"The series have segments, and there are models by segment of {', '.join(known[:SHOWN])}.",
+                pointer="/model",
+                hint="Name one of them in `model`.",
+            )
         return ModelUnknown(
-            f"The series have segments, and there are models by segment of {', '.join(known[:SHOWN])}.",
+            "The series have segments, and no registered model is one of a segment.",
             pointer="/model",
-            hint="Name one of them in `model`.",
+            hint="Leave `segment` out, or train with `almanac train --segment-column`.",
         )
-    return ModelUnknown(
-        "The series have segments, and no registered model is one of a segment.",
-        pointer="/model",
-        hint="Leave `segment` out, or train with `almanac train --segment-column`.",
-    )

@@ -7,6 +7,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ class Supervisor:
     async def run(self) -> None:
         """Keep a child running until cancelled; then stop it and wait for its end."""
         delay = FIRST_DELAY_SECONDS
+        with suppress(OSError):  # the catalog reports it; later the child does not create a home that has vanished
+            self._settings.home.mkdir(parents=True, exist_ok=True)
         try:
             while True:
                 started = time.monotonic()

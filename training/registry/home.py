@@ -3,21 +3,17 @@
 MLflow stores the absolute address of every artifact. A copied home would therefore write into the original.
 """
 
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from models.errors import HomeMoved, RegistryUnreachable
+from models.registry import home as homes
+from models.registry.home import ARTIFACTS, EXPERIMENTS, local_folder, own_database
 from training.registry.file_lock import lock_database
 from training.registry.location import RegistryLocation
 
-ARTIFACTS = "artifacts"
-"""Folder of a home that MLflow's addresses point into."""
-
-EXPERIMENTS = ("experiments", "artifact_location")
 ADDRESSES = (
     EXPERIMENTS,
     ("runs", "artifact_uri"),
@@ -43,12 +39,8 @@ def check_home(location: RegistryLocation) -> None:
         return
     with _opened(database, "ro") as store:
         store.execute("SELECT count(*) FROM sqlite_master")  # raises for another file, and for one that was cut
-        roots = foreign_roots(store, location) if database == location.home / "mlflow.db" else []
-    if roots:
-        raise HomeMoved(
-            f"{location.home} was copied or moved: its database names the artifacts in {roots[0]}.",
-            hint=f"Give it its own: ALMANAC_HOME={shlex.quote(str(location.home))} almanac home relocate",
-        )
+        if own_database(location.home, location.uri) is not None:
+            homes.require_own(location.home, _experiments(store))
 
 
 def relocate(location: RegistryLocation) -> list[Path]:
@@ -63,7 +55,7 @@ def relocate(location: RegistryLocation) -> list[Path]:
     location.require_registry()
     database, own = location.home / "mlflow.db", location.home / ARTIFACTS
     with lock_database(database), _opened(database, "rw") as store, store:
-        roots = foreign_roots(store, location)
+        roots = homes.foreign_roots(location.home, _experiments(store))
         moves = [(root, table, column) for root in roots for table, column in _present(store)]
         missing = [folder for root in roots for folder in _left_behind(store, root, own)]
         if missing:
@@ -77,15 +69,12 @@ def relocate(location: RegistryLocation) -> list[Path]:
     return [root.parent for root in roots]
 
 
-def foreign_roots(store: sqlite3.Connection, location: RegistryLocation) -> list[Path]:
-    """Return the folders of artifacts of a home's experiments that are not the home's own, in order."""
-    own = location.home / ARTIFACTS
+def _experiments(store: sqlite3.Connection) -> list[str | None]:
+    """Return the addresses of artifacts of the experiments, in order."""
     table, column = EXPERIMENTS
     if EXPERIMENTS not in _present(store):
         return []
-    rows = store.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1").fetchall()  # noqa: S608 - our own names
-    folders = [folder for (address,) in rows if (folder := _folder(address)) and folder.name == ARTIFACTS]
-    return [one for one in folders if one != own and not (own.exists() and one.exists() and one.samefile(own))]
+    return [row[0] for row in store.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1")]  # noqa: S608 - our own names
 
 
 @contextmanager
@@ -115,7 +104,7 @@ def _left_behind(store: sqlite3.Connection, root: Path, own: Path) -> list[Path]
     found: set[Path] = set()
     for table, column in _present(store):
         for (address,) in store.execute(f"SELECT DISTINCT {column} FROM {table}"):  # noqa: S608 - our own names
-            folder = _folder(address)
+            folder = local_folder(address)
             if folder and folder.is_relative_to(root) and folder.exists():
                 found |= {own / folder.relative_to(root)}
     return sorted(one for one in found if not one.exists())
@@ -129,10 +118,3 @@ def _rewrite(store: sqlite3.Connection, table: str, column: str, root: Path, own
             f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR substr({column}, 1, ?) = ?",  # noqa: S608 - our own names
             (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
         )
-
-
-def _folder(address: str | None) -> Path | None:
-    """Return the local folder of an address, or None for a server's or a relative one."""
-    parts = urlsplit(address or "")
-    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(address or "")
-    return path if parts.scheme in {"", "file"} and path.is_absolute() else None

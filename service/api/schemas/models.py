@@ -100,7 +100,8 @@ class RegistryStatus(BaseModel):
     """The state of the registry at the last poll."""
 
     state: str = Field(
-        description="`ok`, `absent` (nothing registered yet), `emptied` or `unreachable` (the cached models stay in service)."
+        description="`ok`, `absent` (nothing registered yet), `emptied`, `unreachable` or `stale` (no poll for a minute); in the last "
+        "three the cached models stay in service."
     )
     detail: str
     checked: str
@@ -138,7 +139,7 @@ class ReadyResponse(BaseModel):
     models: list[ModelIdentity]
     database: str = Field(description="`ok`, or the code of its error; forecasts do not need it.")
     registry: str = Field(
-        description="State of the registry: `ok`, `absent`, `emptied`, `unreachable`, or `unwritable` if its models cannot be "
+        description="State of the registry: `ok`, `absent`, `emptied`, `unreachable`, `stale`, or `unwritable` if its models cannot be "
         "stored in ALMANAC_HOME. The last known models answer, or else the starter."
     )
     files: Literal["ok", "short"] = Field(
