@@ -157,13 +157,13 @@ def assemble(settings: Settings, environment: Environment) -> tuple[Service, lis
 
 
 def _make_catalog(settings: Settings, environment: Environment, metrics: Metrics) -> Catalog:
+    silence = silence_of(settings.poll_seconds) if environment.polls else inf
     return Catalog(
         environment.cache,
         default=settings.model,
-        limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown),
+        limits=ModelLimits(settings.max_models, settings.max_model_mb, settings.max_slowdown, silence),
         fetch=environment.fetch,
         on_load=metrics.count_load,
-        silence=silence_of(settings.poll_seconds) if environment.polls else inf,
     )
 
 

@@ -27,6 +27,7 @@ RequestError (models.errors)        the request is wrong
 ├── HeadersTooLarge                 431
 └── HeadersTooSlow                  408
 RegistryError (models.errors)       502, the registry refuses to move the champion
+├── HomeMoved                       502, a home that was moved or copied
 ├── RegistryUnreachable             503, Retry-After
 ├── ChampionChanged                 409, another champion than the one to take back
 └── ModelUnknown                    422 in a body, 404 in a path

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from math import inf
 
 from models import starters
 from models.calendar.zoned_grid import Frequency
@@ -40,10 +39,9 @@ class Catalog:
         limits: ModelLimits = ModelLimits(),  # noqa: B008 (frozen)
         fetch: Fetch = lambda _name, _version: None,
         on_load: OnLoad = lambda _name, _outcome: None,
-        silence: float = inf,
     ) -> None:
-        """Read nothing yet; `default` is ALMANAC_MODEL, `silence` is as for IndexFollower, the others as for ModelLoader."""
-        self._follower = IndexFollower(cache, silence)
+        """Read nothing yet; `default` is ALMANAC_MODEL, and the others are as for ModelLoader."""
+        self._follower = IndexFollower(cache, limits.silence)
         self._default = Selector.parse(default) if default else None
         self._limits = limits
         self._warning = ""

@@ -41,11 +41,13 @@ class ModelLimits:
         versions: Most versions in memory, champions beside them.
         megabytes: Memory that they may take, in 10⁶ bytes.
         slowdown: A champion that takes more than so many times as long as the one before does not replace it.
+        silence: Seconds without news of the registry after which its state is `stale`; the models stay.
     """
 
     versions: int = 64
     megabytes: float = math.inf
     slowdown: float = math.inf
+    silence: float = math.inf
 
 
 class ModelLoader:

@@ -66,7 +66,7 @@ class RegistryPoller:
         self._client: MlflowClient | None = None
         self._wanted: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
-        self._source = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
+        self.source = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
         self._opened: int | None = None
         self._index: RegistryIndex | None = None
         self._is_unwritable = False
@@ -84,13 +84,13 @@ class RegistryPoller:
         """
         index = self._index or self._cache.read()  # the index in memory survives the deletion of the cache
         if self._is_absent():
-            is_lost = bool(index.models) and index.source == self._source
+            is_lost = bool(index.models) and index.source == self.source
             detail = f"There is no registry at {self._uri} {'any more' if is_lost else 'yet'}."
             return self._write(replace(index, state="unreachable" if is_lost else "absent", detail=detail, checked=now))
         if self.was_replaced():
             return index
         if self._client is None and not index.models and is_empty(self._uri):
-            return self._write(RegistryIndex(checked=now, source=self._source))
+            return self._write(RegistryIndex(checked=now, source=self.source))
         try:
             with self._opening():
                 self._open_file()
@@ -100,7 +100,7 @@ class RegistryPoller:
         if self.was_replaced():
             return index
         known = {name: keep_artifacts(model, index.models.get(name)) for name, model in registered.items()}
-        index = self._write(keep_lost_champions(index, RegistryIndex(known, checked=now, source=self._source)))
+        index = self._write(keep_lost_champions(index, RegistryIndex(known, checked=now, source=self.source)))
         for name, number in self._missing(index):
             version = self._fetch(name, number, index.models[name].versions[number])
             index = self._write(replace_version(index, name, number, version))

@@ -232,6 +232,7 @@ def test_a_replaced_registry_file_restarts_the_child(home: ServiceHome, registra
     home.path.mkdir()
     database = home.path / "mlflow.db"
     shutil.copy(registrar.path, database)
+    (home.path / "artifacts").symlink_to(registrar.path.with_name("artifacts"))
     with ServerProcess(home.path) as server:
         before = ask(server.ready().client, model="temperatures")
         child = server.child()

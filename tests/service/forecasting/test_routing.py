@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.serving.registry_index import RegisteredModel, RegistryIndex
+from models.errors import AlmanacError
+from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
+from service.serving.segments import SegmentRouter
 from tests.service.home import ServiceHome, eventually
 
 VALUES = [float(number % 12) for number in range(48)]
@@ -78,6 +80,43 @@ def test_a_segment_of_no_family_is_an_error(client: TestClient) -> None:
     """A single model answers its own requests alone."""
     assert ask(client, {"segment": "North"})["code"] == "MODEL_UNKNOWN"
     assert ask(client, {"id": "North/1"}, model="temperatures")["forecasts"]
+
+
+@pytest.mark.parametrize(
+    ("index", "code"),
+    [
+        (RegistryIndex(), "MODEL_LOADING"),
+        (RegistryIndex(state="unreachable", checked="now"), "MODEL_LOADING"),
+        (RegistryIndex(state="stale", checked="now"), "MODEL_LOADING"),
+        (RegistryIndex(checked="now"), "MODEL_UNKNOWN"),
+    ],
+    ids=["first poll", "unreachable", "stale", "empty"],
+)
+def test_a_segment_of_no_known_family_is_unknown_only_if_the_registry_is_known(index: RegistryIndex, code: str) -> None:
+    """Otherwise the client tries again."""
+    with pytest.raises(AlmanacError) as raised:
+        SegmentRouter(lambda: index).family(None, ["North"])
+
+    assert raised.value.code == code
+
+
+def test_a_family_whose_models_are_being_loaded_is_tried_again(
+    home: ServiceHome, start: Callable[..., TestClient]
+) -> None:
+    """With 503, as a single model; a series with a forecast has 200, and the others' errors are in the body."""
+    publish(home, "North")
+    publish(home, "South")
+    model = home.cache.read().models["shops-South"]
+    home.set_models({"shops-South": replace(model, versions={"1": ModelVersion("run-1")})})
+    client = start()
+    eventually(lambda: client.app.state.service.catalog.champions, "no champion")  # type: ignore[attr-defined]
+    body = {"horizon": 3, "series": [{"values": VALUES, "segment": "South"}]}
+
+    loading = client.post("/forecast", json=body)
+    some = ask(client, {"segment": "North"}, {"segment": "South"})
+
+    assert (loading.status_code, loading.json()["code"], loading.headers["retry-after"]) == (503, "MODEL_LOADING", "2")
+    assert [len(some["forecasts"]), some["errors"][0]["code"]] == [1, "MODEL_LOADING"]
 
 
 def test_the_index_keeps_families() -> None:

@@ -171,7 +171,7 @@ def test_a_champion_ten_times_slower_does_not_replace_the_old_one(
         await catalog.refresh()
         home.publish("temperatures", "2", shift=1.0)
         for _ in range(2):
-            catalog._cache_state = 0
+            home.set_models({})
             await catalog.refresh()
         return [(await catalog.select(name)).model.version for name in (None, "temperatures/2")]
 

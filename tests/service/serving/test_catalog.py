@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ from starlette.testclient import TestClient
 from service.errors import ModelLoading, ModelRefused, NoModel
 from service.selector import Selector
 from service.serving.catalog import Catalog
+from service.serving.index_follower import silence_of
+from service.serving.model_loader import ModelLimits
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex, RegistryState
 from tests.service.home import ServiceHome, eventually
 
@@ -133,18 +136,51 @@ def test_champions_of_another_registry_leave_memory(home: ServiceHome) -> None:
     assert asyncio.run(champions()) == [["temperatures"], []]
 
 
-def test_a_deleted_cache_changes_nothing(home: ServiceHome, start: Callable[..., TestClient]) -> None:
-    """The model in memory answers and stays listed."""
+def unmount(home: ServiceHome) -> None:
+    """Take the home away."""
+    home.path.rename(home.path.with_name("away"))
+
+
+def start_anew(home: ServiceHome) -> None:
+    """Take the home away; a new registry process finds an empty folder."""
+    unmount(home)
+    home.cache.write(RegistryIndex(state="absent", detail="There is no registry yet.", checked="later"))
+
+
+@pytest.mark.parametrize(
+    ("lose", "state"),
+    [
+        (lambda home: shutil.rmtree(home.cache.root), "ok"),
+        (unmount, "unreachable"),
+        (start_anew, "unreachable"),
+        (lambda _home: time.sleep(0.2), "stale"),
+    ],
+    ids=["cache", "home", "empty home", "silence"],
+)
+def test_without_news_of_the_registry_models_stay(
+    home: ServiceHome, lose: Callable[[ServiceHome], None], state: RegistryState
+) -> None:
+    """Those in memory answer and are listed, and the state says what is wrong until there is news."""
     home.publish("temperatures", "1")
-    client = start()
-    catalog = client.app.state.service.catalog  # type: ignore[attr-defined]
+    home.cache.write(replace(home.cache.read(), source="one"))
+    catalog = Catalog(home.cache, limits=ModelLimits(silence=0.1 if state == "stale" else 60.0))
 
-    shutil.rmtree(home.cache.root)
-    asyncio.run(catalog.refresh())
+    async def follow() -> list[object]:
+        await catalog.refresh()
+        lose(home)
+        for _ in range(2):
+            await catalog.refresh()
+        found = [catalog.index.state, (await catalog.select(None)).model.name, [*catalog.index.models]]
+        home.cache.write(RegistryIndex(checked="again", source="one"))
+        await catalog.refresh()
+        return [*found, catalog.readiness_error(), catalog.index.state]
 
-    assert version_of(client) == "1"
-    assert client.get("/health/ready").status_code == 200
-    assert "temperatures" in [one["name"] for one in client.get("/models").json()["models"]]
+    assert asyncio.run(follow()) == [state, "temperatures", ["temperatures"], None, "ok"]
+
+
+def test_an_index_is_stale_after_ten_polls_and_a_minute() -> None:
+    """Whichever is longer."""
+    assert [silence_of(seconds) for seconds in (0.1, 2.0, 30.0)] == [60.0, 60.0, 300.0]
 
 
 def test_the_same_number_of_another_run_is_another_version(home: ServiceHome) -> None:

@@ -1,19 +1,23 @@
 """A champion moved by the registry process: what changes, what is recorded, and what goes wrong."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+import service.cli.serve as serving
 from models.audit import log
-from models.errors import PreviousMissing, RegistryError, RegistryUnreachable
+from models.errors import HomeMoved, PreviousMissing, RegistryError, RegistryUnreachable
 from service.errors import ChampionChanged, ModelNotFound
 from service.processes.answers import Answers, Message
-from service.serving.champion_move import ChampionMove, move_champion
+from service.serving.champion_move import ERRORS, ChampionMove, move_champion
 from service.serving.registry_process import RegistryPoller
 from tests.models.registry.fake_registry import FakeRegistry
 from tests.service.home import ServiceHome
@@ -39,6 +43,14 @@ def ask(home: ServiceHome, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
         return asyncio.run(move_champion(answer, move))
 
     return ask
+
+
+def foreign_database(home: Path) -> None:
+    """Make the registry of a home that was copied from another."""
+    home.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(home / "mlflow.db")) as store, store:
+        store.execute("CREATE TABLE experiments (artifact_location TEXT)")
+        store.execute("INSERT INTO experiments VALUES ('file:///data/my%20first/artifacts')")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +124,34 @@ def test_a_missing_registry_is_not_created(home: ServiceHome, tmp_path: Path) ->
 
     assert answer["error"] == "ModelUnknown"
     assert list(tmp_path.glob("mlflow.db")) == []
+
+
+@pytest.mark.parametrize(("exists", "text"), [(True, "was copied or moved"), (False, "does not exist any more")])
+def test_a_home_that_was_copied_or_has_vanished_moves_no_champion(
+    home: ServiceHome, *, exists: bool, text: str
+) -> None:
+    """It would write into the other one."""
+    if exists:
+        foreign_database(home.path)
+    poller = RegistryPoller(home.cache, f"sqlite:///{home.path / 'mlflow.db'}")
+
+    answer = poller.move(make_move(), home.path)
+
+    assert text in answer["detail"]
+    assert ERRORS[answer["error"]] is (HomeMoved if exists else RegistryUnreachable)
+
+
+@pytest.mark.parametrize("uri", [None, "http://127.0.0.1:9"])
+def test_a_copied_home_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str | None) -> None:
+    """Only if its own database is the registry."""
+    foreign_database(tmp_path)
+    served: list[object] = []
+    monkeypatch.setattr(serving, "run", lambda *arguments: served.append(arguments))
+
+    found = CliRunner().invoke(serving.serve, env={"ALMANAC_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": uri})
+
+    assert (found.exit_code, len(served)) == ((0, 1) if uri else (1, 0))
+    assert uri or f"ALMANAC_HOME={tmp_path} almanac home relocate" in str(found.exception)
 
 
 def test_an_answer_finds_its_question_and_silence_is_none() -> None:

@@ -1,6 +1,7 @@
 """The registry process and its SQLite file: missing, replaced, or being created."""
 
 import fcntl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ def test_a_missing_sqlite_file_is_an_absent_registry(home: ServiceHome, tmp_path
 
     assert index.state == "absent"
     assert list(tmp_path.glob("mlflow.db")) == []
+
+
+def test_a_registry_that_is_gone_leaves_its_models(home: ServiceHome, tmp_path: Path) -> None:
+    """As one that cannot be reached, also in a new process."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    home.publish("rain", "1")
+    home.cache.write(replace(home.cache.read(), source=RegistryPoller(home.cache, uri).source))
+
+    index = RegistryPoller(home.cache, uri).poll(NOW)
+
+    assert (index.state, [*index.models]) == ("unreachable", ["rain"])
+    assert "any more" in index.detail
 
 
 def test_a_replaced_sqlite_file_is_detected(home: ServiceHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
