@@ -157,10 +157,10 @@ def keep_lost_champions(before: RegistryIndex, now: RegistryIndex) -> RegistryIn
 
 
 def keep_known(before: RegistryIndex, now: RegistryIndex) -> RegistryIndex:
-    """Return the index `now` with the models of `before` if nothing is known because cache and registry have vanished."""
+    """Return the index `now` with what a server knows from `before`, and a new registry process without a cache does not."""
     if before.models and not now.models and now.source == "" and now.state in {"absent", "unreachable"}:
         return replace(before, state="unreachable", detail=now.detail, checked=now.checked)
-    return now
+    return keep_lost_champions(before, now) if now.source and now.source == before.source else now
 
 
 def pages(search: Any) -> Iterator[Any]:  # noqa: ANN401 (a paged search of mlflow, whose entities are untyped)

@@ -153,16 +153,17 @@ def start_anew(home: ServiceHome) -> None:
         (lambda home: shutil.rmtree(home.cache.root), "ok"),
         (unmount, "unreachable"),
         (start_anew, "unreachable"),
+        (lambda home: home.cache.write(RegistryIndex(checked="later", source="one")), "emptied"),
         (lambda _home: time.sleep(0.2), "stale"),
     ],
-    ids=["cache", "home", "empty home", "silence"],
+    ids=["cache", "home", "empty home", "empty registry", "silence"],
 )
 def test_without_news_of_the_registry_models_stay(
     home: ServiceHome, lose: Callable[[ServiceHome], None], state: RegistryState
 ) -> None:
     """Those in memory answer and are listed, and the state says what is wrong until there is news."""
     home.publish("temperatures", "1")
-    home.cache.write(replace(home.cache.read(), source="one"))
+    home.cache.write(index := replace(home.cache.read(), source="one"))
     catalog = Catalog(home.cache, limits=ModelLimits(silence=0.1 if state == "stale" else 60.0))
 
     async def follow() -> list[object]:
@@ -171,7 +172,7 @@ def test_without_news_of_the_registry_models_stay(
         for _ in range(2):
             await catalog.refresh()
         found = [catalog.index.state, (await catalog.select(None)).model.name, [*catalog.index.models]]
-        home.cache.write(RegistryIndex(checked="again", source="one"))
+        home.cache.write(index)
         await catalog.refresh()
         return [*found, catalog.readiness_error(), catalog.index.state]
 
