@@ -16,3 +16,8 @@ def plain_id(text: str) -> str:
     """
     trimmed = text.strip(BLANKS)
     return trimmed if trimmed.isascii() else unicodedata.normalize("NFC", trimmed)
+
+
+DOT_SEGMENTS = frozenset({".", ".."})
+"""No ids: browsers and HTTP clients take them out of an address, so nobody could ask for the series (RFC 3986, 5.2.4)."""
+DOTS_HINT = "Give the series another id: `.` and `..` have no address of their own in the API."

@@ -19,6 +19,22 @@ UNITS = (
 )  # fmt: skip
 """Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
 
+CURRENCIES = "€$£¥₹"
+FLAG_HINT = "Write 1 and 0 for true and false."
+_FORMS = (
+    (r"\(([\d.,]+)\)", r"Write a negative number with a minus: -\1."),
+    (r"(?i)(true|false)", FLAG_HINT),
+    (r"\d+:\d\d(:\d\d)?([.,]\d+)?", "Write a duration as one number, such as 90 minutes or 1.5 hours."),
+    (r"\d+(_\d+)+", "Write numbers without underscores."),
+    (r"\d+ ?/ ?\d+", "Write a fraction as a decimal number, such as 0.125."),
+    (r"0[xX][\dA-Fa-f]+", "Write numbers in the decimal system."),
+    (
+        rf"[-+]?(?:[{CURRENCIES}] ?[\d.,]+|[\d.,]+ ?[{CURRENCIES}])",
+        "Write all numbers in one currency, and without its sign.",
+    ),
+)
+"""Numbers in forms that are not read, and what to write instead."""
+
 _WITH_UNIT = re.compile(r"([-+]?[\d.,]*\d) ?([^\W\d_]{1,12})\.?")
 _MULTIPLES = frozenset({
     "k", "m", "bn", "mn", "tsd", "mio", "mrd", "mill", "lakh", "crore", "cr", "thousand", "million", "billion", "tausend", "millionen",
@@ -40,6 +56,11 @@ def advise_units(cell: str, units: Collection[str]) -> str:
     if match[2].lower() in _MULTIPLES:
         return f"Write the number in full, without {match[2]!r}."
     return f"Write the number alone: {match[1]}."
+
+
+def advise_writing(cell: str) -> str:
+    """Return how to write a number that has one of the forms which are not read; "" if it has none."""
+    return next((match.expand(hint) for form, hint in _FORMS if (match := re.fullmatch(form, cell))), "")
 
 
 def column_of(cells: Sequence[object]) -> Any:  # noqa: ANN401 - pyarrow's

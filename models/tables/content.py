@@ -97,6 +97,15 @@ def unpack(content: bytes) -> bytes:
     return found
 
 
+def _refuse_utf16(content: bytes) -> None:
+    """Raise TableInvalid if text is in UTF-16 without a byte order mark: of western letters every other byte is zero."""
+    start = content[:2048]
+    for zeros, letters, name in ((start[1::2], start[::2], "UTF-16LE"), (start[::2], start[1::2], "UTF-16BE")):
+        if zeros.count(0) > len(zeros) // 2 and 0 not in letters:
+            hint = f"Save it as UTF-8, or convert it: iconv -f {name} -t UTF-8 FILE > NEW."
+            raise TableInvalid(f"is in {name} without a byte order mark.", hint=hint)
+
+
 def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
     """Return text in UTF-8, in UTF-16 with a byte order mark or, where it may be guessed, in Windows-1252.
 
@@ -109,6 +118,7 @@ def decode(content: bytes, *, guess: bool) -> tuple[str, tuple[Finding, ...]]:
         except UnicodeDecodeError as error:
             raise TableInvalid(f"is not in UTF-16, as it begins ({error.reason}).", hint="Save it again.") from error
     if b"\0" in content:
+        _refuse_utf16(content)
         raise TableInvalid("is not text: it has zero bytes.", hint="Give CSV, Parquet, .xlsx or JSON lines.")
     try:
         return content.decode("utf-8-sig"), ()

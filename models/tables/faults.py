@@ -1,6 +1,8 @@
 """Faults: what is wrong with a table as a whole, and what is wrong with single cells."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,3 +85,21 @@ class Place:
     def refuse(self, at: int, detail: str, hint: str) -> TableInvalid:
         """Return the error of a column that cannot be read, with its first wrong cell."""
         return TableInvalid(detail, hint=hint, place=f", row {self.rows[at]}, column {self.column!r}", about=TIME)
+
+
+NOTE_HINT = "Take the row out if it is a total, a unit or a note; else give it a date."
+_TOTAL = re.compile(
+    r"\b(?:(?:sub|grand )?totals?|sum|summe|gesamt\w*|zwischensumme|insgesamt|average|mean|mittelwert)\b", re.IGNORECASE
+)
+_SHARE_OF_NOTES = 0.2
+
+
+def advise_notes(faults: Mapping[int, CellFault], rows: int) -> Mapping[int, CellFault]:
+    """Return the faults of dates, those of rows that look like a total, a unit or a note with the advice to take these out.
+
+    Such a cell is empty, has no digit or has the word for a total, and there are few of them; `rows` has the table.
+    """
+    notes = {at: one for at, one in faults.items() if not re.search(r"\d", one.cell) or _TOTAL.search(one.cell)}
+    if not notes or len(notes) > max(1, _SHARE_OF_NOTES * rows):
+        return faults
+    return {**faults, **{at: replace(one, hint=NOTE_HINT) for at, one in notes.items()}}

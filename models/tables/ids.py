@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from models.ids import BLANKS, plain_id
+from models.ids import BLANKS, DOT_SEGMENTS, DOTS_HINT, plain_id
 from models.tables.cells import as_text
 from models.tables.faults import ID, CellFault, TableInvalid
 from models.tables.sheet import Rows
 
 SEPARATOR = "/"
 """What joins the cells of several id columns."""
+
+FILL_HINT = "Give each row an id: where it stands only in the first row of a group, fill it down."
 
 ESCAPES = (("\\", "\\\\"), (SEPARATOR, "\\/"))
 """How a cell that contains the separator is written, so that two series never get one id."""
@@ -35,10 +37,16 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
     for name, column in columns:
         _refuse_decimals(name, column, rows)
         texts = _plain(as_text(column))
-        for at in np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist():
-            faults.setdefault(at, CellFault(int(rows[at]), name, ID, "", "the id is missing", "Give each row an id."))
+        empty = np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist()
+        hint = FILL_HINT if empty and empty[0] else "Give each row an id."
+        for at in empty:
+            faults.setdefault(at, CellFault(int(rows[at]), name, ID, "", "the id is missing", hint))
         parts.append(texts.fill_null(""))
     if len(parts) == 1:
+        dots = pc.is_in(parts[0], pa.array(sorted(DOT_SEGMENTS), pa.string())).to_numpy(zero_copy_only=False)
+        for at in np.flatnonzero(dots).tolist():
+            fault = CellFault(int(rows[at]), columns[0][0], ID, parts[0][at].as_py(), "cannot be an id", DOTS_HINT)
+            faults.setdefault(at, fault)
         return parts[0], faults
     for sign, escape in ESCAPES:
         parts = [pc.replace_substring(part, sign, escape) for part in parts]

@@ -1,7 +1,6 @@
 """TableLayout: which columns of a file are ids, timestamps and values."""
 
 import difflib
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,26 +8,22 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
-from models.tables.date_forms import MONTHS, is_dated, looks_dated
+from models.tables.date_forms import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.hours import CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
-from models.tables.time_parts import ends_rows
+from models.tables.time_parts import ends_rows, refuse_times_in_header
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
 
 _TIME_OF_DAY = re.compile(
     r"\d{1,2}(:\d{2}){1,2}([.,]\d+)?( ?[AaPp]\.?[Mm]\.?)?( Uhr)?|([01]?\d|2[0-3])( ?[AaPp]\.?[Mm]\.?)?"
 )
-_NUMBER = re.compile(r"[-+]?[\d.,]+")
 _SAMPLE = 50
 
-MANY_MONTHS = 6
-"""Names of months in a header from which on it is a table with a column for each month."""
-
-MANY_YEARS = 3
-"""Years in a row in a header from which on it is a table with a column for each year."""
+LEAST_NUMBERED = 3
+"""Rows with other ids and other times from which on the ids number rows."""
 
 VALUE_WORDS = (
     "sales", "sold", "qty", "quantity", "demand", "units", "revenue", "amount", "volume", "count", "orders",
@@ -82,8 +77,7 @@ def find_layout(
     ids = () if row_id else ids
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
-    _refuse_dates(sheet)
-    _refuse_years(sheet)
+    refuse_times_in_header(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     clock = _find_clock(sheet, time, {value, *ids, *covariates})
@@ -131,58 +125,20 @@ def _not_wide(sheet: Sheet, time: str, *, has_covariates: bool) -> TableInvalid:
 
 
 def _differs(sheet: Sheet, ids: Sequence[str]) -> bool:
-    """Return whether a column `id` numbers the rows of a file with keys: it differs in each, and other columns are left."""
+    """Return whether a column `id` numbers the rows of a file: it differs in each, beside a key or times that differ too."""
     import pyarrow.compute as pc
 
-    if [name.lower() for name in ids] != ["id"] or len(sheet.names) < 5:  # noqa: PLR2004 - id, time, value, key, one more
+    names, rows = sheet.names, len(sheet.rows)
+    if [name.lower() for name in ids] != ["id"] or rows < 2:  # noqa: PLR2004 - one row is one series
         return False
     texts = as_text(sheet.columns[ids[0]])
     numbers = pc.all(pc.match_substring_regex(texts.drop_null(), r"^\d+$")).as_py()
-    return bool(len(texts) > 1 and numbers and pc.count_distinct(texts).as_py() == len(texts))
-
-
-def _refuse_dates(sheet: Sheet) -> None:
-    """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
-    names = sheet.names
-    months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
-    if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
-        raise TableInvalid(
-            f"has months as columns, such as {next(iter(months.values()), '1')!r}.",
-            hint="Write one row for each month: a column of months, such as 2024-01, and one of values.",
-            about=TIME,
-            missing=True,
-        )
-    dates = [name for name in names if is_dated(name)]
-    if len(dates) > 1 and 2 * len(dates) > len(names):
-        raise TableInvalid(
-            f"has dates as columns, such as {dates[0]!r}.",
-            hint="Write a row for each date and a column for each series.",
-            about=TIME,
-            missing=True,
-        )
-    numbers = [name for name in names if _NUMBER.fullmatch(name)]
-    years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
-    is_row = (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years)
-    if is_row or any(looks_dated(sheet.columns[name]) for name in dates):
-        raise TableInvalid(
-            f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
-            hint="Add one, such as date,sales.",
-            about=TIME,
-            missing=True,
-        )
-
-
-def _refuse_years(sheet: Sheet) -> None:
-    """Raise TableInvalid if years stand in the header and no column has dates: it is a pivot table."""
-    years = [name for name in sheet.names if re.fullmatch(r"(?:19|20)\d\d", name)]
-    rises = len(years) >= MANY_YEARS and all(int(b) - int(a) == 1 for a, b in itertools.pairwise(years))
-    if rises and not any(looks_dated(sheet.columns[name]) for name in sheet.names if name not in years):
-        raise TableInvalid(
-            f"has years as columns, such as {years[0]!r}.",
-            hint="Write a row for each date, such as 2024 or 2024-01, and a column of values.",
-            about=TIME,
-            missing=True,
-        )
+    if not numbers or pc.count_distinct(texts).as_py() != rows:
+        return False
+    if len(names) >= 5:  # noqa: PLR2004 - id, time, value, key, one more
+        return True
+    times = next(iter(_found([name for name in names if name not in ids], "timestamp", strict=False)), None)
+    return times is not None and rows >= LEAST_NUMBERED and pc.count_distinct(sheet.columns[times]).as_py() == rows
 
 
 def split_ids(given: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

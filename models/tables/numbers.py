@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigInvalid, Finding
-from models.tables.cells import MISSING, UNITS, advise_units, units_of
+from models.tables.cells import CURRENCIES, MISSING, UNITS, advise_units, advise_writing, units_of
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
 
 NUMBER_HINT = "Leave gaps empty, write decimals with a point."
-CURRENCIES = "€$£¥₹"
 THREE_DIGITS_BARE = 100
 """From here on, a whole number may be one without its thousands separator."""
 
@@ -25,10 +24,10 @@ _UNIT = re.compile(
 )
 _TRAILING_MINUS = re.compile(r"(\d[\d.,]*)-")
 """A negative number as SAP writes it."""
-_PARENTHESES = re.compile(r"\(([\d.,]+)\)")
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
+_INDIAN = r"[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?"
 READINGS = {
-    ".": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+){_EXPONENT}"),
+    ".": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d*)?|{_INDIAN}|\d+(?:\.\d*)?|\.\d+){_EXPONENT}"),
     ",": re.compile(rf"[+-]?(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+(?:,\d*)?|\d+(?:,\d*)?|,\d+){_EXPONENT}"),
 }
 """How a number looks by what separates its decimals; the other sign separates thousands."""
@@ -197,11 +196,7 @@ def _turn_minus(cells: list[str | None], name: str) -> tuple[list[str | None], t
 def _hint(cell: str, sign: str, style: NumberStyle, units: Collection[str]) -> str:
     if READINGS[_OTHER[sign]].fullmatch(cell) and style.given:
         return f"--decimal {sign} says otherwise."
-    if match := _PARENTHESES.fullmatch(cell):
-        return f"Write a negative number with a minus: -{match[1]}."
-    if cell.lower() in {"true", "false"}:
-        return "Write 1 and 0 for true and false."
-    return advise_units(cell, units) or NUMBER_HINT
+    return advise_writing(cell) or advise_units(cell, units) or NUMBER_HINT
 
 
 def _drop_groups(text: str) -> str:

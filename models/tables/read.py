@@ -1,20 +1,21 @@
 """ParsedTable: the bytes of a file as ids, timestamps and values, the same for every format."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from models.columns import TIMEZONE
 from models.errors import Finding
+from models.ids import DOT_SEGMENTS, DOTS_HINT, plain_id
 from models.tables import content as formats
 from models.tables.cells import as_text
 from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
 from models.tables.date_forms import looks_dated
 from models.tables.dates import Times, read_times
-from models.tables.faults import TIME, CellFault, TableInvalid
+from models.tables.faults import TIME, CellFault, TableInvalid, advise_notes
 from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
@@ -26,6 +27,12 @@ from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
 from models.tables.time_parts import join_date
 from models.tables.workbook import SHEET_READ, read_workbook
+
+
+FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
+"""Cells that say whether something is so, and name no series; in lower case."""
+MOST_ALONE = 5
+"""Rows up to which a column may name a series of one row each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +141,7 @@ def read_columns(
         column, said = _join_clock(sheet, layout, layout.clock)
         findings += said
     times = read_times(column, layout.time, sheet.rows, options.date_format)
+    times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
     values = {name: read_numbers(sheet.columns[name], name, sheet.rows, style) for name in layout.values}
     ids, id_faults = (
         read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
@@ -144,9 +152,11 @@ def read_columns(
         findings += numbers.findings
     ignored = [name for name in layout.ignored if not (sheet.is_export and name == TIMEZONE)]
     if ignored:
-        findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(ignored)}."),)
+        numbered = next((f" {name} is different in every row." for name in ignored if name.lower() == "id"), "")
+        findings += (Finding("COLUMNS_IGNORED", f"Not used: {', '.join(ignored)}.{numbered}"),)
     reading = ParsedTable(sheet, layout, times, values, ids, id_faults, beside, findings)
     if layout.wide:
+        _refuse_dots(layout)
         _refuse_long(reading)
     return reading
 
@@ -180,6 +190,13 @@ def _join_clock(sheet: Sheet, layout: TableLayout, clock: str) -> tuple[Any, tup
     return join_texts(dates, texts), (found,)
 
 
+def _refuse_dots(layout: TableLayout) -> None:
+    """Raise TableInvalid for a column of a wide file whose name cannot be an id."""
+    for name in layout.values:
+        if plain_id(name) in DOT_SEGMENTS:
+            raise TableInvalid(f"has a column {name!r}, which cannot be an id.", hint=DOTS_HINT, about="id")
+
+
 def _refuse_long(reading: ParsedTable) -> None:
     """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers."""
     walls = reading.times.walls
@@ -201,11 +218,13 @@ def _refuse_long(reading: ParsedTable) -> None:
             fault = numbers.faults[at]
             if looks_dated(reading.sheet.columns[name]):
                 raise _two_dates(reading, name)
+            alone = len(reading.layout.values) == 1
             raise TableInvalid(
-                f"has no id column, and column {name!r} has no numbers: {fault.cell!r} (row {fault.row}).",
-                hint=_advise(reading, name, fault.hint),
-                about="id",
-                missing=True,
+                f"{'' if alone else 'has no id column, and column '}{'has no numbers in column ' if alone else ''}{name!r}"
+                f"{'' if alone else ' has no numbers'}: {fault.cell!r} (row {fault.row}).",
+                hint=fault.hint if alone else _advise(reading, name, fault.hint),
+                about="value" if alone else "id",
+                missing=not alone,
             )
         if len(reading.layout.values) > 1 and is_one_key(name, reading.sheet.columns[name]):
             cell = as_text(reading.sheet.columns[name]).drop_null()[0].as_py()
@@ -230,11 +249,24 @@ def _two_dates(reading: ParsedTable, name: str) -> TableInvalid:
 
 
 def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:
-    """Return the options that make a column of text the ids of a long file, or the hint of a number that it should be."""
-    if hint != NUMBER_HINT:
-        return hint
+    """Return the options that make a column of text the ids of a long file, or leave it out if it cannot name series."""
     layout = reading.layout
     value = guess_value(reading.sheet, [name for name in layout.values if name != text])
+    if value is not None and _is_beside(reading.sheet.columns[text]):
+        return f"Give --value-column {quote(value)}: column {text!r} does not name series, and is left out."
+    if hint != NUMBER_HINT:
+        return hint
     if value is None or len(reading.times.faults):
         return LONG_HINT
     return f"Give --id-column {quote(text)} --time-column {quote(layout.time)} --value-column {quote(value)}, if it names series."
+
+
+def _is_beside(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column cannot name series: it is true and false, mostly empty, or different in most rows."""
+    import pyarrow.compute as pc
+
+    texts = as_text(column)
+    there = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))
+    distinct = pc.unique(there)
+    flags = all(one in FLAGS for one in distinct.to_pylist()[: len(FLAGS) + 1])
+    return flags or 2 * len(there) < len(texts) or (len(there) > MOST_ALONE and 2 * len(distinct) > len(there))

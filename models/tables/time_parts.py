@@ -1,5 +1,6 @@
 """Time parts: columns that hold a part of a time, such as year, month or hour, and dates in several columns."""
 
+import itertools
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -8,7 +9,8 @@ from typing import Any
 from models.columns import NAMES
 from models.errors import Finding
 from models.tables.cells import as_text
-from models.tables.date_forms import MONTHS, looks_dated
+from models.tables.date_forms import MONTHS, is_dated, looks_dated
+from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
@@ -59,6 +61,21 @@ _RANGES = {
     WEEKS: r"^0?[1-9]$|^[1-4]\d$|^5[0-3]$",
     QUARTERS: r"^[1-4]$",
 }
+
+_NUMBER = re.compile(r"[-+]?[\d.,]+")
+
+MANY_MONTHS = 6
+"""Names of months in a header from which on it is a table with a column for each month."""
+
+MANY_YEARS = 3
+"""Years in a row in a header from which on it is a table with a column for each year."""
+
+MANY_WEEKDAYS = 5
+WEEKDAYS = frozenset(
+    "mon tue wed thu fri sat sun tues thur thurs monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
+    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag".split()
+)
+"""Days of the week in a header, in lower case; with MANY_WEEKDAYS of them it is a table with a column for each day."""
 
 LEAST_ENDS, SHARE_OF_ENDS = 3, 0.8
 """Rows from which on a second date is recognized as the end of a period, and the share of those whose end is the next row's time."""
@@ -164,3 +181,66 @@ def ends_rows(sheet: Sheet, time: str, name: str) -> bool:
         as_text(sheet.columns[name]).slice(0, len(sheet.rows) - 1), as_text(sheet.columns[time]).slice(1)
     )
     return bool((pc.sum(follows).as_py() or 0) >= SHARE_OF_ENDS * len(follows))
+
+
+def refuse_times_in_header(sheet: Sheet) -> None:
+    """Raise TableInvalid if times stand in the header: months, days of the week, dates or years."""
+    _refuse_weekdays(sheet.names)
+    _refuse_dates(sheet)
+    _refuse_years(sheet)
+
+
+def _refuse_weekdays(names: Sequence[str]) -> None:
+    """Raise TableInvalid if the header has the days of the week: it is a table with a row for each week."""
+    found = [name for name in names if name.lower().rstrip(".") in WEEKDAYS]
+    if len(found) >= MANY_WEEKDAYS:
+        raise TableInvalid(
+            f"has days of the week as columns, such as {found[0]!r}.",
+            hint="Write one row for each day: a column of dates, such as 2024-01-31, and one of values.",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _refuse_dates(sheet: Sheet) -> None:
+    """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
+    names = sheet.names
+    months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
+    if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
+        raise TableInvalid(
+            f"has months as columns, such as {next(iter(months.values()), '1')!r}.",
+            hint="Write one row for each month: a column of months, such as 2024-01, and one of values.",
+            about=TIME,
+            missing=True,
+        )
+    dates = [name for name in names if is_dated(name)]
+    if len(dates) > 1 and 2 * len(dates) > len(names):
+        raise TableInvalid(
+            f"has dates as columns, such as {dates[0]!r}.",
+            hint="Write a row for each date and a column for each series.",
+            about=TIME,
+            missing=True,
+        )
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
+    is_row = (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years)
+    if is_row or any(looks_dated(sheet.columns[name]) for name in dates):
+        raise TableInvalid(
+            f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
+            hint="Add one, such as date,sales.",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _refuse_years(sheet: Sheet) -> None:
+    """Raise TableInvalid if years stand in the header and no column has dates: it is a pivot table."""
+    years = [name for name in sheet.names if re.fullmatch(r"(?:19|20)\d\d", name)]
+    rises = len(years) >= MANY_YEARS and all(int(b) - int(a) == 1 for a, b in itertools.pairwise(years))
+    if rises and not any(looks_dated(sheet.columns[name]) for name in sheet.names if name not in years):
+        raise TableInvalid(
+            f"has years as columns, such as {years[0]!r}.",
+            hint="Write a row for each date, such as 2024 or 2024-01, and a column of values.",
+            about=TIME,
+            missing=True,
+        )

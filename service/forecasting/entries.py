@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.errors import AlmanacError, SeriesDuplicated, SeriesTooLong
-from models.ids import plain_id
+from models.ids import DOT_SEGMENTS, DOTS_HINT, plain_id
 from models.irregular.bounds import read_bounds, tighter
 from models.irregular.grid_placement import MISSING
 from models.series import Series
@@ -57,6 +57,8 @@ def _batch(
             unnamed.add(index)
         series_id = _id(entry, index, given)
         try:
+            if series_id in DOT_SEGMENTS:
+                raise FieldInvalid(f"The id is {describe_value(series_id)}.", pointer="/id", hint=DOTS_HINT)
             if series_id in taken:
                 raise SeriesDuplicated(
                     f"The id {describe_value(series_id)} occurs twice.",

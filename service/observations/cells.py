@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import NO_OFFSET, Timestamps
 from models.calendar.zoned_grid import parse_timestamp
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
-from models.ids import plain_id
+from models.ids import DOT_SEGMENTS, DOTS_HINT, plain_id
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import describe_value
@@ -91,12 +91,15 @@ def _read_id(text: str) -> str:
         name.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
         return ""
-    return "" if len(name) > MAX_ID_LENGTH or CONTROL.search(name) or name.endswith(FORECAST) else name
+    refused = len(name) > MAX_ID_LENGTH or CONTROL.search(name) or name.endswith(FORECAST) or name in DOT_SEGMENTS
+    return "" if refused else name
 
 
 def _id_error(sent: object) -> AlmanacError:
     if sent is MISSING or sent is None:
         return FieldMissing("`id` is missing.", pointer="id", hint="Name the series.")
+    if isinstance(sent, str) and plain_id(sent) in DOT_SEGMENTS:
+        return FieldInvalid(f"`id` is {_shown(sent)}.", pointer="id", hint=DOTS_HINT)
     hint = (
         f"Send text of 1 to {MAX_ID_LENGTH} characters, not only blanks, without control characters and without {FORECAST} "
         "at the end."
