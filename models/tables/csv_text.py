@@ -35,6 +35,7 @@ def read_csv(text: str, findings: tuple[Finding, ...] = (), *, raw: bytes | None
     """
     line = SEPARATOR_LINE.match(text)
     body = text[line.end() :] if line else text
+    _refuse_preamble(body, 1 + bool(line))
     separator = line[1] if line else _guess_separator(body)
     first = 2 + bool(line)
     data = raw if raw is not None and not line else None
@@ -53,6 +54,33 @@ def _guess_separator(text: str) -> str:
         if widths and widths[0] > 1 and sum(width == widths[0] for width in widths[1:]) > LEAST_ALIKE * len(rows):
             return sign
     return find_separator(header)
+
+
+def _refuse_preamble(text: str, first: int) -> None:
+    """Raise TableInvalid if lines stand above the header: after them all rows have one width, the first of them no digits."""
+    lines = text[:SAMPLE_LETTERS].splitlines()[:SAMPLE_ROWS]
+    filled = [(number, line) for number, line in enumerate(lines, start=first) if line.strip()]
+    for sign in sorted(SEPARATORS, key=",".__eq__):
+        rows = list(csv.reader([line for _, line in filled], delimiter=sign))
+        if len(rows) != len(filled) or len(rows[-1]) < 2:  # noqa: PLR2004 - a time and a value
+            continue
+        others = [at for at, row in enumerate(rows) if len(row) != len(rows[-1])]
+        at = others[-1] + 1 if others else 0
+        if 0 < at <= len(rows) - 3 and len(rows[0]) != len(rows[-1]) and _is_header(rows[at], rows[at + 1]):
+            number, header = filled[at]
+            raise TableInvalid(
+                f"has lines above its header: the table begins at line {number}, {header[:60]!r}.",
+                hint="Take out the lines above it.",
+                about="timestamp",
+                missing=True,
+            )
+
+
+def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Return whether a row has names, and the one below it something else: digits."""
+    return all(cell.strip() and not cell.strip()[0].isdigit() for cell in row) and any(
+        cell.strip()[:1].isdigit() for cell in below
+    )
 
 
 def _read_plain(

@@ -72,7 +72,9 @@ def explain_repeats(
         return _join_advice(layout, parts)
     if keys := _find_keys(base, series, codes):
         return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
-    return _join_advice(layout, parts) if parts and _find_keys(whole, series, codes) else None
+    if parts and _find_keys(whole, series, codes):
+        return _join_advice(layout, parts)
+    return next((_fill_advice(name) for name in keys_first if _is_distinct_filled(base, sheet.columns[name])), None)
 
 
 def is_one_key(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
@@ -104,6 +106,22 @@ def _find_keys(base: Codes, series: Codes, codes: Mapping[str, Codes]) -> tuple[
 
 def _are_distinct(codes: Codes) -> bool:
     return len(np.unique(codes)) == len(codes)
+
+
+def _is_distinct_filled(base: Codes, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a key stands only in the first row of each group: filled down, it makes each row distinct."""
+    import pyarrow.compute as pc
+
+    texts = as_text(column)
+    if not texts.null_count or not texts[0].is_valid or 2 * texts.null_count < len(texts):
+        return False
+    return _are_distinct(_pairs(base, _codes_of(pc.fill_null_forward(texts))))
+
+
+def _fill_advice(name: str) -> tuple[str, str]:
+    """Return that a key stands only in the first row of each group, and what to do."""
+    hint = f"Fill it down, so that each row has it (in Excel also split merged cells); then give --id-column {quote(name)}."
+    return f"Column {name!r} has text only in the first row of each group.", hint
 
 
 def _join_advice(layout: TableLayout, parts: Sequence[str]) -> tuple[str, str]:

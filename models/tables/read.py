@@ -15,7 +15,7 @@ from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
 from models.tables.date_forms import looks_dated
 from models.tables.dates import Times, read_times
-from models.tables.faults import TIME, CellFault, TableInvalid, advise_notes
+from models.tables.faults import TIME, VALUE, CellFault, TableInvalid, advise_notes
 from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
@@ -27,7 +27,6 @@ from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
 from models.tables.time_parts import join_date
 from models.tables.workbook import SHEET_READ, read_workbook
-
 
 FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
 """Cells that say whether something is so, and name no series; in lower case."""
@@ -214,18 +213,7 @@ def _refuse_long(reading: ParsedTable) -> None:
         )
     for name, numbers in reading.values.items():
         if numbers.faults and np.isnan(numbers.values).all():
-            at = min(numbers.faults)
-            fault = numbers.faults[at]
-            if looks_dated(reading.sheet.columns[name]):
-                raise _two_dates(reading, name)
-            alone = len(reading.layout.values) == 1
-            raise TableInvalid(
-                f"{'' if alone else 'has no id column, and column '}{'has no numbers in column ' if alone else ''}{name!r}"
-                f"{'' if alone else ' has no numbers'}: {fault.cell!r} (row {fault.row}).",
-                hint=fault.hint if alone else _advise(reading, name, fault.hint),
-                about="value" if alone else "id",
-                missing=not alone,
-            )
+            raise _no_numbers(reading, name, numbers.faults[min(numbers.faults)])
         if len(reading.layout.values) > 1 and is_one_key(name, reading.sheet.columns[name]):
             cell = as_text(reading.sheet.columns[name]).drop_null()[0].as_py()
             raise TableInvalid(
@@ -234,6 +222,17 @@ def _refuse_long(reading: ParsedTable) -> None:
                 about="id",
                 missing=True,
             )
+
+
+def _no_numbers(reading: ParsedTable, name: str, fault: CellFault) -> TableInvalid:
+    """Return the error of a file without ids that has a column without numbers; `fault` is the column's first."""
+    if looks_dated(reading.sheet.columns[name]):
+        return _two_dates(reading, name)
+    cell = f"{fault.cell!r} (row {fault.row})"
+    if len(reading.layout.values) == 1:
+        return TableInvalid(f"has no numbers in column {name!r}: {cell}.", hint=fault.hint, about=VALUE)
+    detail = f"has no id column, and column {name!r} has no numbers: {cell}."
+    return TableInvalid(detail, hint=_advise(reading, name, fault.hint), about="id", missing=True)
 
 
 def _two_dates(reading: ParsedTable, name: str) -> TableInvalid:
@@ -253,7 +252,7 @@ def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:
     layout = reading.layout
     value = guess_value(reading.sheet, [name for name in layout.values if name != text])
     if value is not None and _is_beside(reading.sheet.columns[text]):
-        return f"Give --value-column {quote(value)}: column {text!r} does not name series, and is left out."
+        return f"Give --value-column {quote(value)}, which leaves column {text!r} out: it does not name series."
     if hint != NUMBER_HINT:
         return hint
     if value is None or len(reading.times.faults):

@@ -71,10 +71,11 @@ MANY_YEARS = 3
 """Years in a row in a header from which on it is a table with a column for each year."""
 
 MANY_WEEKDAYS = 5
-WEEKDAYS = frozenset(
-    "mon tue wed thu fri sat sun tues thur thurs monday tuesday wednesday thursday friday saturday sunday mo di mi do fr sa so "
-    "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag".split()
-)
+WEEKDAYS = frozenset({
+    "mon", "tue", "wed", "thu", "fri", "sat", "sun", "tues", "thur", "thurs",
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mo", "di", "mi", "do", "fr", "sa", "so",
+    "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonnabend", "sonntag",
+})  # fmt: skip
 """Days of the week in a header, in lower case; with MANY_WEEKDAYS of them it is a table with a column for each day."""
 
 LEAST_ENDS, SHARE_OF_ENDS = 3, 0.8
@@ -102,6 +103,7 @@ def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
     lower = {name.lower(): name for name in sheet.names if name not in used}
     whole = {name for name in NAMES["timestamp"] if name not in {"time", "month", "day", "year"}}
     years = _part(sheet, lower, YEARS, r"^\d{4}$")
+    _refuse_sparse_years(sheet, lower)
     if years is None or whole & {name.lower() for name in sheet.names} or any(map(looks_dated, sheet.columns.values())):
         return sheet
     numbered, lower = _number_months(sheet, lower)
@@ -111,6 +113,24 @@ def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
         if len(names) == len(found) + 1:
             return _joined(numbered, names, sign)
     return sheet
+
+
+def _refuse_sparse_years(sheet: Sheet, lower: dict[str, str]) -> None:
+    """Raise TableInvalid if the year stands only in the first row of each year, beside months, weeks or quarters."""
+    import pyarrow.compute as pc
+
+    name = next((lower[one] for one in YEARS if one in lower), None)
+    if name is None or not any(one in lower for one in (*MONTHS_OF, *WEEKS, *QUARTERS)):
+        return
+    texts = pc.utf8_trim_whitespace(as_text(sheet.columns[name]))
+    years = texts.drop_null()
+    is_year = pc.all(pc.match_substring_regex(years, r"^\d{4}$")).as_py()
+    if len(years) and is_year and texts[0].is_valid and 2 * texts.null_count >= len(texts):
+        raise TableInvalid(
+            f"has the year only in some rows of column {name!r}; it is empty in row {sheet.rows[texts.is_null().index(True).as_py()]}.",
+            hint="Fill it down, so that each row has its year.",
+            about=TIME,
+        )
 
 
 def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str, str]]:

@@ -3,7 +3,7 @@
 import io
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -25,6 +25,8 @@ MOST_BYTES, MOST_CELLS = 1024**3, 20_000_000
 """Most bytes that the parts of a workbook may become, and most cells of a sheet, empty ones among them."""
 
 _CELL = re.compile(rb'r="([A-Z]{0,3})([0-9]{1,7})"')
+_FORMULA = re.compile(rb'<c r="([A-Z]{1,3})[0-9]+"[^>]*><f(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>')
+"""A cell with a formula and without a value, and its column."""
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="([0-9]+)"[^>]*?office:value')
 
 
@@ -88,9 +90,27 @@ def read_workbook(content: bytes, sheet: str | None = None) -> Sheet:
     first = next(at for at, row in enumerate(rows) if any(cell != "" for cell in row))
     header, cells = rows[first], rows[first + 1 :]
     columns = [column_of([None if row[at] == "" else row[at] for row in cells]) for at in range(len(header))]
+    _refuse_formulas(content, {at: str(name) for at, name in enumerate(header) if all(row[at] == "" for row in cells)})
     places = np.arange(first + 2, first + 2 + len(cells), dtype=np.int64)
     names = [str(one) if not isinstance(one, float) or not one.is_integer() else f"{one:.0f}" for one in header]
     return make_sheet(names, columns, places, findings=(Finding(SHEET_READ, f"The sheet {name!r} is read."),))
+
+
+def _refuse_formulas(content: bytes, empty: Mapping[int, str]) -> None:
+    """Raise TableInvalid if a column without values, of those given by place, has formulas: no program has computed them."""
+    import zipfile
+
+    if not empty or not content.startswith(b"PK"):
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        sheets = [book.read(part) for part in book.namelist() if "worksheets/sheet" in part]
+    found = {_column(letters) - 1 for sheet in sheets for letters in _FORMULA.findall(sheet)}
+    name = next((name for at, name in empty.items() if name and at in found), None)
+    if name is not None:
+        raise TableInvalid(
+            f"has formulas without values in column {name!r}.",
+            hint="Open it in Excel or LibreOffice and save it: that computes them.",
+        )
 
 
 def _choose(book: Any, sheet: str | None) -> tuple[str, Sequence[Sequence[object]]]:  # noqa: ANN401 - calamine's
