@@ -1,9 +1,20 @@
 """SqliteFile: the file of an open database, and whether it was removed, replaced or overwritten."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 SECTOR = 512
 """Unit of the size of SQLite's files, in bytes."""
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file that only its owner reads, for SQLite to fill; an existing file stays as it is.
+
+    The files that SQLite puts beside a database have its mode. Where no file can be created, SQLite reports it.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 class SqliteFile:

@@ -62,7 +62,7 @@ def _refuse_preamble(text: str, first: int) -> None:
     filled = [(number, line) for number, line in enumerate(lines, start=first) if line.strip()]
     for sign in sorted(SEPARATORS, key=",".__eq__):
         rows = list(csv.reader([line for _, line in filled], delimiter=sign))
-        if len(rows) != len(filled) or len(rows[-1]) < 2:  # noqa: PLR2004 - a time and a value
+        if not rows or len(rows) != len(filled) or len(rows[-1]) < 2:  # noqa: PLR2004 - a time and a value
             continue
         others = [at for at, row in enumerate(rows) if len(row) != len(rows[-1])]
         at = others[-1] + 1 if others else 0

@@ -15,7 +15,7 @@ from models.errors import AlmanacError
 from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
-from models.sqlite_file import SqliteFile
+from models.sqlite_file import SqliteFile, create_private
 from service.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class JobsClient:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JobsUnreachable(f"{path} cannot be created: {error}.", hint="Check ALMANAC_JOBS_URL.") from error
+        create_private(path)
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA journal_mode = WAL")
 

@@ -19,7 +19,7 @@ export class Intake {
     this.session = session;
     this.timer = 0;
     this.text = el("textarea", { id: "paste", rows: 7, spellcheck: "false", placeholder: "[35, 40, 38, 29, 19]\n\nor rows from a spreadsheet:\n2024-01\t35\n2024-02\t40", oninput: () => this.edit(), onpaste: (event) => this.paste(event) });
-    this.file = el("input", { type: "file", id: "file", hidden: true, accept: ".csv,.tsv,.txt,.json,.parquet,.pq", onchange: () => this.drop([...this.file.files]) });
+    this.file = el("input", { type: "file", id: "file", hidden: true, accept: ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.pq", onchange: () => this.drop([...this.file.files]) });
     this.stored = el("select", { id: "stored", onchange: () => (this.stored.value ? this.pick(this.stored.value) : view.read(null)) }, el("option", { value: "" }, "none"));
     this.storedRow = el("div", { class: "row", hidden: true }, el("label", { for: "stored" }, "Stored series"), this.stored);
     this.start = el("input", { id: "start", placeholder: "2024-01", size: 10, autocomplete: "off", oninput: () => this.soon(() => this.date()) });

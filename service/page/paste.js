@@ -15,22 +15,45 @@ const GAP = /^(|na|n\/a|nan|null|none|-|–)$/i;
 export function fromText(text) {
   const trimmed = text.trim();
   if (!trimmed) return null;
-  if (/^[[{]/.test(trimmed)) return { body: wrap(trimmed), type: JSON_TYPE };
+  if (/^[[{]/.test(trimmed)) return fromJson(trimmed);
   const lines = text.replace(/\r\n?/g, "\n").replace(/^\n+|\n+$/g, "").split("\n");
   if (lines.length === 1) return oneLine(lines[0].trim());
   return { ...(oneColumn(lines) ?? cells(lines)), type: CSV };
 }
 
-/** Return JSON as the body of a request: a list of values, a list of series, one series, or a whole request; raises Problem. */
-function wrap(text) {
-  let data;
+/** Return JSON or JSON lines as {body, type}: rows as CSV; values, series or a whole request as JSON; raises Problem. */
+function fromJson(text) {
+  const data = parsed(text) ?? parsedLines(text);
+  if (data === null) return { body: text, type: JSON_TYPE }; // the service says what is wrong, and where
+  return areRows(data) ? { body: csv(data), type: CSV } : { body: JSON.stringify(request(data)), type: JSON_TYPE };
+}
+
+/** Return the data of JSON, null if it is none. */
+function parsed(text) {
   try {
-    data = JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|\bNaN\b/g, (part) => (part === "NaN" ? "null" : part)), finite);
+    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|\bNaN\b/g, (part) => (part === "NaN" ? "null" : part)), finite);
   } catch (error) {
     if (error instanceof Problem) throw error;
-    return text; // the service says what is wrong, and where
+    return null;
   }
-  return JSON.stringify(request(data));
+}
+
+/** Return the data of JSON lines as a list, null if a line is no object. */
+function parsedLines(text) {
+  const found = text.split("\n").filter((line) => line.trim()).map((line) => (line.trim().startsWith("{") ? parsed(line) : null));
+  return found.includes(null) ? null : found;
+}
+
+/** Return whether data is a list of rows, as `[{"ds": "2024-01", "y": 5}]`: objects of text and numbers that have no `values`. */
+function areRows(data) {
+  const isRow = (one) => one !== null && typeof one === "object" && !Array.isArray(one) && !("values" in one) && Object.keys(one).length > 1 && Object.values(one).every((cell) => cell === null || typeof cell !== "object");
+  return Array.isArray(data) && data.length > 0 && data.every(isRow);
+}
+
+function csv(rows) {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [names, ...rows.map((row) => names.map((name) => String(row[name] ?? "")))];
+  return lines.map((line) => line.map((cell) => quoted(cell, ",")).join(",")).join("\n");
 }
 
 /** Return a value of JSON; raises Problem for a number that only infinity could stand for. */
@@ -154,7 +177,7 @@ function split(line, sign) {
 
 /** Return a cell in quotes where it needs them; always with "" as the sign. */
 function quoted(cell, sign) {
-  return cell.includes(sign) || cell.includes('"') ? `"${cell.replace(/"/g, '""')}"` : cell;
+  return cell.includes(sign) || /["\r\n]/.test(cell) ? `"${cell.replace(/"/g, '""')}"` : cell;
 }
 
 /** Return a file as {body, type}: Parquet by its first bytes, JSON by its first character, else CSV; raises Problem. */
@@ -163,10 +186,8 @@ export async function fromFile(file) {
   const head = String.fromCharCode(...bytes.slice(0, 4));
   if (head === "PAR1") return { body: file, type: PARQUET };
   refuseOthers(file.name, head, bytes);
-  if (/\.json$/i.test(file.name) || file.type === JSON_TYPE) {
-    const text = (await file.text()).trim();
-    return { body: wrap(text), type: JSON_TYPE };
-  }
+  const isJson = /\.(json|jsonl|ndjson)$/i.test(file.name) || file.type === JSON_TYPE;
+  if (isJson || /^\s*(\{|\[\s*\{)/.test(new TextDecoder().decode(bytes))) return fromJson((await file.text()).trim());
   return { body: file, type: CSV };
 }
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from models.jobs.database import SQLITE
-from models.sqlite_file import SqliteFile
+from models.sqlite_file import SqliteFile, create_private
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA, service_state, write_checks
 
@@ -154,6 +154,7 @@ class Database:
                     f"The folder of {self.file.path} cannot be created: {error}.",
                     hint="Check ALMANAC_DATABASE_URL, or ALMANAC_HOME without it.",
                 ) from error
+            create_private(self.file.path)
 
     def close(self) -> None:
         """Close every connection; wait up to CLOSE_SECONDS for those in use."""

@@ -10,8 +10,10 @@ import pytest
 
 from models.ids import plain_id
 from models.tables.ids import read_ids
-from service.forecasting.entries import given_ids
+from service.forecasting.entries import given_ids, parse_one_by_one
+from service.forecasting.request import parse_options
 from service.observations.cells import parse_ids
+from service.settings import Settings
 
 COMPOSED, DECOMPOSED = "Café", unicodedata.normalize("NFD", "Café")
 
@@ -44,3 +46,18 @@ def test_an_id_of_blanks_is_none() -> None:
     faults: dict[int, Any] = {}
     parse_ids(blanks, faults)
     assert [*faults] == [*range(len(blanks))]
+
+
+@pytest.mark.parametrize("dots", [".", "..", " ..\t"])
+def test_no_series_is_named_by_dots(dots: str) -> None:
+    """A client takes them out of an address, so nobody could ask for the series; other dots stay."""
+    _, refused = read_ids([("id", pa.array(["a.b", dots, "...", "./a"]))], np.arange(4))
+    faults: dict[int, Any] = {}
+    parse_ids(["a.b", dots, "...", "./a"], faults)
+    query = parse_options({"horizon": 1}, 10)
+    entries = [{"id": one, "values": [1, 2]} for one in ("a.b", dots, "...", "./a")]
+    found = parse_one_by_one(query, entries, set(), Settings())
+
+    assert [*refused] == [*faults] == [1]
+    assert [(one.finding.code, one.finding.pointer) for one in found.faults] == [("FIELD_INVALID", "/series/1/id")]
+    assert all("`.` and `..`" in hint for hint in (refused[1].hint, faults[1].hint, found.faults[0].finding.hint))

@@ -112,11 +112,17 @@ def test_a_wrong_input_shows_the_words_of_the_service(visit: Open) -> None:
 
 
 def test_units_and_blanks_lose_no_row_and_an_empty_box_forecasts_nothing(visit: Open) -> None:
-    """Five months with a currency, with a unit, and as dates and numbers; brackets are refused with their row."""
+    """Five months with a currency, with a unit, as dates and numbers, and rows of JSON; brackets are refused with their row."""
     one = visit()
     for text in ("€ {}", "${}.50", "{} kg", "2024-0{at} {}"):
         paste(one.page, "\n".join(text.format(value, at=at) for at, value in enumerate(FIVE_MONTHS, 1)))
         expect(one.page.locator("#understood")).to_contain_text("Points5")
+    for text, points in (
+        ('[{"ds": "2024-01", "y": 35}, {"ds": "2024-02", "y": 40}]', 2),
+        ('{"ds": "2024-01", "y": 35}\n{"ds": "2024-02", "y": 40}\n{"ds": "2024-03", "y": 38}', 3),
+    ):
+        paste(one.page, text)
+        expect(one.page.locator("#understood")).to_contain_text(f"Points{points}")
     one.page.fill("#paste", "(35)\n40\n38")
     expect(one.page.locator("#understood .bad")).to_contain_text("Row 1: '(35)'")
     one.page.fill("#paste", "")

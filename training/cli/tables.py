@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.forecast import Forecast
+from models.names import STARTER
 from training.evaluation.comparison import Comparison, Result, describe_sample
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ FORECASTS_SHOWN = 5
 
 UNCLEAR = "{} has the lowest validation error, but does not clearly err less than the starter, which was not fitted to these origins."
 """Why the starter wins all the same."""
+
+
+STARTER_MAY_BE_BETTER = "The starter may be better: compare with `almanac forecast --model starter`."
+"""What is said of a champion that loses to a baseline: it answers in the starter's place."""
 
 
 def comparison_table(comparison: Comparison, winner: Result) -> Table:
@@ -63,12 +68,17 @@ def describe_outcome(outcome: "Outcome") -> list[str]:
     """Return the winner, whether it beats the baselines, and whether and why it became champion."""
     comparison, decision = outcome.comparison, outcome.decision
     winner = outcome.compared.winner
-    beats = "beats every baseline" if comparison.beats_baselines(winner) else "does not beat every baseline"
+    lost = [
+        f"{name.replace('_', ' ')} (MASE {own:.3g} against {other:.3g})"
+        for name, (own, other) in comparison.lost_to(winner).items()
+    ]
+    beats = f"loses to {' and to '.join(lost)}" if lost else "beats every baseline"
     verdict = "is champion" if decision.promote else "stays challenger"
     return [
         f"{outcome.name} version {outcome.version}: {winner.name}, which {beats} on the held-out block.",
         *_how_chosen(outcome),
         f"It {verdict}. {decision.reason}",
+        *([STARTER_MAY_BE_BETTER] if lost and decision.promote and winner.name != STARTER else []),
         *decision.notes,
         *(f"{one.name} failed at step {one.step}: {one.cause}" for one in comparison.failures),
         f"Run {outcome.run_id}; almanac ui shows it.",

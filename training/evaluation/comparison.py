@@ -186,10 +186,15 @@ class Comparison:
 
     def beats_baselines(self, result: Result) -> bool:
         """Return whether the backtest MASE is below that of every baseline, each on the baseline's series."""
-        return all(
-            baseline.same_rows(result.scores).mase.mean() < baseline.scores.mase.mean()
-            for baseline in self.baselines.values()
-        )
+        return not self.lost_to(result)
+
+    def lost_to(self, result: Result) -> dict[str, tuple[float, float]]:
+        """Return the baselines that a candidate does not beat, with the MASE of both, its own first, on the baseline's series."""
+        found = {
+            name: (float(one.same_rows(result.scores).mase.mean()), float(one.scores.mase.mean()))
+            for name, one in self.baselines.items()
+        }
+        return {name: both for name, both in found.items() if not both[0] < both[1]}
 
     def summary_metrics(self, result: Result) -> dict[str, float]:
         """Return the metrics of a candidate's MLflow run by name."""

@@ -11,6 +11,7 @@ from dbos import error as dbos_error
 from models.jobs import names
 from models.jobs.database import sqlite_file, without_password
 from models.jobs.errors import JobsUnreachable
+from models.sqlite_file import create_private
 
 LOCK_SECONDS = 30.0
 DATABASE_PACKAGES = ("sqlalchemy", "sqlite3", "psycopg")
@@ -59,6 +60,7 @@ def translated_errors(url: str) -> Iterator[None]:
 def _create_file(file: Path) -> None:
     """Create a SQLite database in WAL mode, in which readers and writers do not wait for each other."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    create_private(file)
     with closing(sqlite3.connect(file, timeout=LOCK_SECONDS)) as database:
         if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             # A process that opens the file at the same moment sets the same mode.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.sqlite_file import create_private
 from training.registry.descriptions import NOTE, with_sections
 from training.registry.errors import translated
 from training.registry.file_lock import lock_database
@@ -205,6 +206,7 @@ class Registry:
             return MlflowClient(self.location.uri, self.location.uri)
         self.location.home.mkdir(parents=True, exist_ok=True)
         with lock_database(self.location.database):
+            create_private(self.location.database)
             client: Any = MlflowClient(self.location.uri, self.location.uri)
             client.search_registered_models(max_results=1)
         return client

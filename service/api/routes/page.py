@@ -44,7 +44,7 @@ KEPT = "public, max-age=31536000, immutable"
 """For a file whose address names its release: the second visit asks for the page alone."""
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request) -> Response:
     """Return the page; to KServe's client of version 1, which asks here whether the server is live, that it is."""
     asked = request.headers
@@ -74,13 +74,13 @@ async def session(request: Request) -> Response:
     return json_response(members, headers={"cache-control": "no-store"})
 
 
-@router.get("/page/{name}")
+@router.api_route("/page/{name}", methods=["GET", "HEAD"])
 async def file(request: Request, name: str) -> Response:
     """Return one of the page's files, or 404."""
     return _file_response(request, name)
 
 
-@router.get("/page/{release}/{name}")
+@router.api_route("/page/{release}/{name}", methods=["GET", "HEAD"])
 async def released_file(request: Request, release: str, name: str) -> Response:
     """Return one of the page's files, or 404; of another release than this one it is not kept."""
     response = _file_response(request, name)

@@ -384,7 +384,7 @@ def test_a_column_that_never_changes_is_a_series_unless_it_is_named_as_a_key(row
     ("data", "options", "words"),
     [
         (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1.*what stands above the header"),
-        ("# made by x\ndate,a\n2024-01-01,5\n2024-01-02,6\n", USUAL, "take out what stands above the header"),
+        ("# made by x\ndate,a\n2024-01-01,5\n2024-01-02,6\n", USUAL, "Take out the lines above it."),
         (
             "Date,SKU,Units\n2024-01-01,0042,5\n2024-01-02,0042,6\n",
             USUAL,

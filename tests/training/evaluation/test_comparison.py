@@ -1,9 +1,11 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from tests.training.fakes import make_following
+from training.cli.tables import describe_outcome
 from training.data.holdout import Split
 from training.evaluation.comparison import BaselineResult, Comparison, Sample, describe_failures
 from training.evaluation.scores import predict_baseline, score
@@ -56,3 +58,25 @@ def test_the_starter_is_best_unless_another_is_clearly_better(lstm: float, start
     assert found.best.name == best
     assert (found.unclear and found.unclear.name) == ("lstm" if best == "starter" and lstm < starter else None)
     assert Comparison(cast("Any", tuple(networks)), {}).best.name == "lstm"
+
+
+@pytest.mark.parametrize(
+    ("own", "starts", "says_starter"),
+    [(1.19, "loses to seasonal naive (MASE 1.19 against 0.97)", True), (0.5, "beats every baseline", False)],
+)
+def test_a_winner_that_loses_is_said_to_lose_with_both_errors(own: float, starts: str, *, says_starter: bool) -> None:
+    """And that the starter, in whose place it answers, may be better."""
+    scores = {mase: SimpleNamespace(mase=np.array([mase])) for mase in (own, 0.97)}
+    winner = SimpleNamespace(name="lstm", scores=scores[own], validation_mase=1.0)
+    baseline = BaselineResult(cast("Any", scores[0.97]), cast("Any", None), 1.0)
+    comparison = Comparison(cast("Any", (winner,)), {"seasonal_naive": baseline})
+    compared = SimpleNamespace(winner=winner, notes=())
+    decision = SimpleNamespace(promote=True, reason="", notes=())
+    outcome = SimpleNamespace(
+        comparison=comparison, compared=compared, decision=decision, name="sales", version="1", run_id="r"
+    )
+
+    lines = describe_outcome(cast("Any", outcome))
+
+    assert lines[0].startswith(f"sales version 1: lstm, which {starts}")
+    assert any("--model starter" in line for line in lines) is says_starter

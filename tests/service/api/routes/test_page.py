@@ -37,6 +37,14 @@ def test_the_page_and_all_its_files_are_small_and_come_from_this_service(shared_
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)[\w.]+", "".join(ours)) == []
 
 
+def test_head_is_answered_like_get_without_a_body(shared_client: TestClient) -> None:
+    """Monitors ask so."""
+    for path in ("/", "/page/app.js"):
+        head, get = shared_client.head(path), shared_client.get(path)
+
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
+
+
 def test_scripts_and_styles_stand_in_files(shared_client: TestClient) -> None:
     """The Content-Security-Policy allows no others, and no text becomes HTML."""
     answer = shared_client.get("/")
