@@ -117,10 +117,8 @@ def test_units_and_blanks_lose_no_row_and_an_empty_box_forecasts_nothing(visit: 
     for text in ("€ {}", "${}.50", "{} kg", "2024-0{at} {}"):
         paste(one.page, "\n".join(text.format(value, at=at) for at, value in enumerate(FIVE_MONTHS, 1)))
         expect(one.page.locator("#understood")).to_contain_text("Points5")
-    for text, points in (
-        ('[{"ds": "2024-01", "y": 35}, {"ds": "2024-02", "y": 40}]', 2),
-        ('{"ds": "2024-01", "y": 35}\n{"ds": "2024-02", "y": 40}\n{"ds": "2024-03", "y": 38}', 3),
-    ):
+    rows = [f'{{"ds": "2024-0{at}", "y": {value}}}' for at, value in enumerate(FIVE_MONTHS, 1)]
+    for text, points in ((f"[{', '.join(rows[:4])}]", 4), ("\n".join(rows), 5)):
         paste(one.page, text)
         expect(one.page.locator("#understood")).to_contain_text(f"Points{points}")
     one.page.fill("#paste", "(35)\n40\n38")
