@@ -1,6 +1,6 @@
 """Zone inference: the timezone that changing offsets are of."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,6 +28,9 @@ _HALF_HOURS = {
 _WEST, _EAST = -12, 14
 """Hours that a timezone of one offset can have."""
 
+MOST_REPEATED = 200
+"""Distinct hours that are repeated, up to which they are looked up."""
+
 MOST_CHECKED = 2_000
 """Stamps by which a timezone is recognized."""
 
@@ -44,6 +47,19 @@ def recognize_zone(instants: Timestamps, offsets: NDArray[np.int64]) -> str | No
         ):
             return zone
     return None
+
+
+def zone_of_repeats(walls: Timestamps) -> str | None:
+    """Return the first usual timezone whose clocks repeat each of these wall clocks when they go back, or None."""
+    repeated = np.unique(walls).astype("M8[us]").tolist()
+    if not 0 < len(repeated) <= MOST_REPEATED:
+        return None
+    return next((zone for zone in USUAL_ZONES if all(_is_repeated(one, ZoneInfo(zone)) for one in repeated)), None)
+
+
+def _is_repeated(wall: datetime, zone: ZoneInfo) -> bool:
+    first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
 
 
 def name_fixed_zone(seconds: int) -> str | None:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import parse_timestamp
+from models.calendar.zone_inference import zone_of_repeats
 from models.covariates import Covariates
+from models.errors import TimestampInvalid
 from models.irregular.repairs import Repair
 from models.values import Values
 
@@ -39,11 +42,28 @@ def drop_repeats(
         [item for item, keep in zip(items, kept.tolist(), strict=True) if keep],
         numbers[kept],
         {name: one[kept] for name, one in past.items()},
-        (repeated_repair(int(repeats.sum())),) if repeats.any() else (),
+        (_repeated_repair([item for item, one in zip(items, repeats.tolist(), strict=True) if one]),)
+        if repeats.any()
+        else (),
     )
 
 
-def repeated_repair(count: int) -> Repair:
-    """Return the repair of rows that repeat another."""
-    what = "1 timestamp occurs" if count == 1 else f"{count} timestamps occur"
-    return Repair("ROWS_REPEATED", None, count, f"{what} again with an equal value; each counts once.")
+def _repeated_repair(items: Sequence[Any]) -> Repair:
+    """Return the repair of timestamps that repeat another; it names the timezone whose clocks go back then."""
+    what = "1 timestamp occurs" if len(items) == 1 else f"{len(items)} timestamps occur"
+    detail, zone = f"{what} again with an equal value; each counts once.", _zone_of(items)
+    if zone is not None:
+        detail += f" Clocks go back then in {zone}: if each is an hour of its own, send its `timezone`."
+    return Repair("ROWS_REPEATED", None, len(items), detail)
+
+
+def _zone_of(items: Sequence[Any]) -> str | None:
+    """Return the timezone whose clocks repeat these timestamps; None for days, and for timestamps with an offset."""
+    try:
+        stamps = [parse_timestamp(str(item)) for item in items]
+    except TimestampInvalid:
+        return None
+    if any(one.offset is not None for one in stamps):
+        return None
+    walls = np.array([one.value for one in stamps], dtype="M8[us]")
+    return None if (walls == walls.astype("M8[D]")).all() else zone_of_repeats(walls)

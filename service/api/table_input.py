@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import NO_OFFSET
+from models.calendar.zone_inference import recognize_zone
 from models.errors import ConfigInvalid, Finding
 from models.tables.content import decode
 from models.tables.csv_text import read_csv
@@ -65,7 +66,26 @@ def parse_table(
         raise table_error(error) from error
     except ConfigInvalid as error:
         raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
-    return _parse_rows(rows_of(reading, in_url, gaps=True), query, sent, settings), _in_url(reading.findings)
+    rows = rows_of(reading, in_url, gaps=True)
+    zone = None if sent.get("timezone") else _find_zone(rows)
+    found = reading.findings if zone is None else (*reading.findings, _said(zone))
+    sent = sent if zone is None else {**sent, "timezone": zone}
+    return _parse_rows(rows, query, sent, settings), _in_url(found)
+
+
+def _find_zone(rows: RawColumns) -> str | None:
+    """Return the timezone that the changing offsets of a file are of, as a training finds it; None without one."""
+    if rows.offsets is None or rows.zones or (rows.offsets == NO_OFFSET).any():
+        return None
+    seconds = rows.offsets // MICROSECONDS
+    if len(np.unique(seconds)) < 2:  # noqa: PLR2004 - offsets that change
+        return None
+    return recognize_zone(np.asarray(rows.timestamps) - rows.offsets.astype("m8[us]"), seconds)
+
+
+def _said(zone: str) -> Finding:
+    detail = f"Offsets change as in {zone}; times are read as local times there."
+    return Finding("TIMEZONE_FOUND", detail, hint=f"--timezone {zone}, or another zone, settles it.")
 
 
 def _read_sheet(body: bytes, media_type: str, limit: int) -> Sheet:

@@ -360,3 +360,24 @@ def test_a_timestamp_that_repeats_with_an_equal_value_counts_once() -> None:
     for values, others in (([1, 2, 5, 3, 3, 4], price), ([1, 2, 2, 3, 3, 4], [1, 2, 7, 3, 3, 4])):
         with pytest.raises(TimestampsDuplicated):
             Series.make(values, timestamps=dates, frequency="M", past_covariates={"price": others})
+
+
+@pytest.mark.parametrize(
+    ("stamp", "named"),
+    [
+        ("2024-10-27T02:00", "Europe/Berlin"),
+        ("2024-11-03 01:30", "America/New_York"),
+        ("2024-10-26T02:00", None),
+        ("2024-10-27", None),
+        ("2024-10-27T02:00+01:00", None),
+    ],
+)
+def test_an_hour_repeated_where_clocks_go_back_names_the_timezone(stamp: str, named: str | None) -> None:
+    """With an equal value it counts once, though it may be an hour of its own."""
+    stamps = [stamp, stamp, stamp.replace("2024", "2025")]
+
+    repairs = Series.make([1, 1, 2], timestamps=stamps, frequency="D").repairs
+    repair = next(one for one in repairs if one.code == "ROWS_REPEATED")
+
+    assert ("Clocks go back" in repair.detail) == (named is not None)
+    assert named is None or f" in {named}: " in repair.detail

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import write_exactly
+from models.calendar.timestamps import Timestamps, write_exactly
+from models.calendar.zone_inference import zone_of_repeats
 from models.covariates import CovariateNames
 from models.errors import DataInvalid, Finding
 from models.irregular.repeats import find_repeats
@@ -63,7 +64,7 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
             findings += (Finding("ROWS_SORTED", "Rows were not in order of time; they were sorted."),)
     repeats = find_repeats(same & (ds[1:] == ds[:-1]), [y, *columns.values()])
     if repeats.any() and table.explain_repeats() is None:
-        findings += (_say_repeats(row, repeats),)
+        findings += (_say_repeats(ds, row, repeats),)
         codes, ds, y, row = codes[~repeats], ds[~repeats], y[~repeats], row[~repeats]
         columns = {name: column[~repeats] for name, column in columns.items()}
         same = codes[1:] == codes[:-1]
@@ -85,11 +86,16 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     ], findings
 
 
-def _say_repeats(row: NDArray[np.int64], repeats: NDArray[np.bool_]) -> Finding:
+def _say_repeats(ds: Timestamps, row: NDArray[np.int64], repeats: NDArray[np.bool_]) -> Finding:
     at, count = int(np.argmax(repeats)), int(repeats.sum())
     example = f"rows {row[at - 1]} and {row[at]} are equal"
     detail = f"{count} rows repeat another one: " if count > 1 else "One row repeats another one: "
-    return Finding("ROWS_REPEATED", f"{detail}{example}. Each counts once.")
+    zone = None if all(map(_is_midnight, ds[repeats])) else zone_of_repeats(ds[repeats])
+    if zone is None:
+        return Finding("ROWS_REPEATED", f"{detail}{example}. Each counts once.")
+    why = f"Clocks go back at {shown(ds[at])}, as in {zone}."
+    hint = f"If each is an hour of its own, give --timezone {zone}, or the timezone of the data."
+    return Finding("ROWS_REPEATED", f"{detail}{example}. Each counts once. {why}", hint=hint)
 
 
 def _is_midnight(stamp: np.datetime64) -> bool:

@@ -191,3 +191,14 @@ def test_an_hour_that_stands_twice_is_shown_as_it_was_written_and_explained(tmp_
 
     with pytest.raises(DataInvalid, match=r"has 2020-10-25T02:00 twice\..*write hours with offsets"):
         read_series(path)
+
+
+@pytest.mark.parametrize(("day", "zone"), [("2024-10-27", "Europe/Berlin"), ("2024-10-26", None)])
+def test_an_hour_repeated_where_clocks_go_back_names_the_option(tmp_path: Path, day: str, zone: str | None) -> None:
+    """The two hours are equal, and with --timezone both count."""
+    path = tmp_path / "d.csv"
+    path.write_text("ds,y\n" + "".join(f"{day} {hour:02d}:00,{hour}\n" for hour in [0, 1, 2, 2, *range(3, 24)]))
+
+    (found,) = [one for one in read_series(path).findings if one.code == "ROWS_REPEATED"]
+
+    assert (f"--timezone {zone}" in found.hint) == (zone is not None)

@@ -165,3 +165,18 @@ def test_a_row_and_a_series_with_errors_are_both_named(shared_client: TestClient
 
     assert [one["code"] for one in answer["errors"]] == ["FIELD_INVALID", *["FREQUENCY_NOT_INFERRED"] * 2]
     assert "The row has 2 cells" in answer["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(("query", "found"), [("", ["TIMEZONE_FOUND"]), ("timezone=Europe/Berlin", [])])
+def test_changing_offsets_of_a_file_are_those_of_a_timezone(
+    shared_client: TestClient, query: str, found: list[str]
+) -> None:
+    """As a training reads them: a file with +02:00 and +01:00 is of Berlin, which is said unless it is stated."""
+    hours = ["00:00:00+02:00", "01:00:00+02:00", "02:00:00+02:00", "02:00:00+01:00", "03:00:00+01:00"]
+
+    answer = post(shared_client, "ds,y\n" + "".join(f"2024-10-27T{hour},1\n" for hour in hours), query=query).json()
+
+    (series,) = answer["series"]
+    assert [one["code"] for one in answer["findings"]] == found
+    assert (series["timezone"], series["points"]) == ("Europe/Berlin", 5)
+    assert (series["start"], series["end"]) == ("2024-10-27T00:00:00+02:00", "2024-10-27T03:00:00+01:00")
