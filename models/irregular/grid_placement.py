@@ -196,7 +196,7 @@ def _check_length(length: int, clock: Timestamps, frequency: Frequency) -> None:
         f"{len(clock)} values spread over {length} steps of {frequency.name} or more"
         + ("." if far is None else f": {write_exactly(far.date)} lies {far.distance}."),
         pointer="/timestamps" if far is None else f"/timestamps/{int(np.searchsorted(clock, far.date))}",
-        hint=("" if far is None else f"Correct {write_exactly(far.date)} if this is wrong. Else: ")
+        hint=("" if far is None else f"Correct {write_exactly(far.date)} if this is wrong. ")
         + "Send a coarser frequency, or the newest part of the series.",
     )
 

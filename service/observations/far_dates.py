@@ -15,6 +15,7 @@ from models.irregular.far_dates import (
     may_have_lone_dates,
 )
 from models.irregular.repairs import Repair
+from service.observations.series_view import write_timestamps
 
 
 def far_dates_of_series(
@@ -62,9 +63,9 @@ def far_date_error(far: FarDate) -> TimestampInvalid:
     )
 
 
-def stored_far_date_repair(far: FarDate, *, posted: bool = False) -> Repair:
+def stored_far_date_repair(far: FarDate, zone: str | None, *, posted: bool = False) -> Repair:
     """Return what is said of a far date that is stored, or is posted and accepted."""
-    shown = write_exactly(far.date)
+    shown = write_exactly(far.date) if zone is None else write_timestamps(np.array([far.date], "M8[us]"), zone)[0]
     value = "The value" if posted else "A stored value"
     detail = f"{value} at {shown} lies {far.distance} of the series. If it is wrong, post null at {shown}."
     return Repair("DATE_STRAY", None, 1, detail)

@@ -46,18 +46,17 @@ def make_series(known: SeriesInfo, timestamps: Timestamps, values: Floats) -> Se
     kept = valued | np.isin(timestamps, [] if grid is None else grid)
     if kept.sum() > valued.sum():
         series = _make(known, timestamps[kept], values[kept], series.frequency)
-    return replace(
-        series,
-        style=style_of(timestamps[kept], known.calendar.timezone),
-        findings=tuple(map(_take_back, series.findings)),
-    )
+    zone, stamps = known.calendar.timezone, timestamps[kept]
+    findings = tuple(_take_back(one, stamps, zone) for one in series.findings)
+    return replace(series, style=style_of(stamps, zone), findings=findings)
 
 
-def _take_back(finding: Finding) -> Finding:
+def _take_back(finding: Finding, stamps: Timestamps, zone: str | None) -> Finding:
     """Return a finding about a far date with the remedy for a stored value."""
     if finding.code != "DATE_STRAY":
         return finding
-    date = finding.detail.partition(" ")[0]
+    at = int(finding.pointer.rpartition("/")[2])
+    (date,) = write_timestamps(stamps[at : at + 1], zone)
     return replace(finding, hint=f"If the date is wrong, post null at {date}, and the value at the right date.")
 
 

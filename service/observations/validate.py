@@ -225,11 +225,11 @@ class _RowChecker:
             for row in far.tolist():
                 self._refuse(row, far_date_error(found))
             if not far.size:
-                said.append(stored_far_date_repair(found))
+                said.append(stored_far_date_repair(found, zone))
         if said or not members.size or not self._kept[members].all():
             return said
         lone = lone_dates_of_series(stored.stamps, stamps, frequency, zone)
-        return [stored_far_date_repair(one, posted=bool((stamps == one.date).any())) for one in lone]
+        return [stored_far_date_repair(one, zone, posted=bool((stamps == one.date).any())) for one in lone]
 
     def _snap_inferred(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
         """Move the timestamps of a series without a frequency to the steps that most of them are near to, if it is long."""
