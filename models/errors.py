@@ -36,6 +36,7 @@ AlmanacError
 ├── RegistryError                   the model registry cannot carry out a request
 │   ├── RegistryUnreachable         no response from the tracking server or its store
 │   ├── HomeMoved                   a home that was moved or copied
+│   ├── PromotionRefused            live scores do not let a version become champion
 │   └── ModelUnknown                no such name, version or alias
 │       └── PreviousMissing         no champion to roll back to
 ├── ArtifactError
@@ -312,6 +313,12 @@ class HomeMoved(RegistryError):
     """A home that was moved or copied, whose database names artifacts in another folder."""
 
     code = "HOME_MOVED"
+
+
+class PromotionRefused(RegistryError):
+    """A promotion that asks for live scores, which are too few or worse than the champion's."""
+
+    code = "PROMOTION_REFUSED"
 
 
 class ModelUnknown(RegistryError):

@@ -11,7 +11,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     ),
     "retrain": (
         "skill_below", "coverage_off", "drift", "decay", "new_observations", "window", "min_scores", "origins",
-        "latency_margin", "latency_margin_ms", "latency_repeats", "warm_start", "timeout_seconds", "memory_mb",
+        "latency_margin", "latency_margin_ms", "latency_repeats", "live_scores", "warm_start", "timeout_seconds",
+        "memory_mb",
     ),
 }  # fmt: skip
 """Names of the settings, by table; a test compares them with the typed tables of a training."""

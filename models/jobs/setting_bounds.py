@@ -92,6 +92,7 @@ BOUNDS: Mapping[str, SettingBounds] = {
     "retrain.latency_margin": _number(0, 1_000),
     "retrain.latency_margin_ms": _number(0, 1e6),
     "retrain.latency_repeats": SettingBounds(1, 1_000),
+    "retrain.live_scores": SettingBounds(0, 1_000_000),
     "retrain.timeout_seconds": _number(0, DAYS_30, above=True),
     "retrain.memory_mb": SettingBounds(1, 100_000_000),
 }

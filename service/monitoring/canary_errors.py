@@ -1,10 +1,14 @@
-"""Canary errors: whether a challenger's forecasts, scored by what was observed, have larger errors than the champion's."""
+"""Canary errors: whether a challenger's forecasts, scored by what was observed, have larger errors than the champion's.
+
+They end a canary (`find_error_fault`), and let a promotion rest on live scores (`compare_live`).
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
 
+from models.retraining.live_promotion import PERIOD, LivePromotion, ScoredSteps, decide_live_promotion
 from service.forecasting.canary_check import SIGNIFICANT
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
@@ -40,6 +44,14 @@ async def find_error_fault(database: AsyncDatabase, name: str, challenger: str, 
     return compare_errors(*[await database.run(_errors, one) for one in where])
 
 
+async def compare_live(
+    database: AsyncDatabase, name: str, challenger: str, champion: str, fewest: int
+) -> LivePromotion:
+    """Return whether the scores of a challenger let it become champion; raise DatabaseUnreachable as the database does."""
+    ours, theirs = [await database.run(_scored_steps, name, one) for one in (challenger, champion)]
+    return decide_live_promotion(ours, theirs, versions=(challenger, champion), fewest=fewest)
+
+
 def compare_errors(challenger: Errors, champion: Errors) -> str:
     """Return why errors are significantly larger than the champion's, "" if they are not.
 
@@ -61,3 +73,13 @@ def compare_errors(challenger: Errors, champion: Errors) -> str:
 def _errors(database: Database, where: ScoreFilter) -> Errors:
     rows = sum_scores(database, where, ("model", "version", "series", "step"), limit=MOST_ROWS)
     return {(str(key[2]), int(key[3])): sums.error / sums.scaled for key, sums in rows if sums.scaled}
+
+
+def _scored_steps(database: Database, name: str, version: str) -> ScoredSteps:
+    where = ScoreFilter(model=name, version=version)
+    rows = sum_scores(database, where, ("model", "version", "series", "step", "period"), PERIOD, MOST_ROWS)
+    return {
+        (str(key[2]), str(key[4]), int(key[3])): (sums.error / sums.scaled, int(sums.scaled))
+        for key, sums in rows
+        if sums.scaled
+    }

@@ -27,6 +27,8 @@ class RetrainConfig:
         latency_margin: Share of the champion's latency by which a challenger may be slower, or
         latency_margin_ms: milliseconds, whichever is more.
         latency_repeats: Turns in which champion and candidates are timed; the median counts.
+        live_scores: Scored forecasts that a challenger needs beside the champion's, on the same series, days and steps, before it is
+            promoted; its error must not be significantly larger. 0 promotes by the backtest alone.
         warm_start: Whether the champion, tuned on the new data, is a candidate too.
         timeout_seconds: Wall time of one fitting child at the most.
         memory_mb: Memory of one fitting child at the most, in 10⁶ bytes; None for the worker's limit.
@@ -46,6 +48,7 @@ class RetrainConfig:
     latency_margin: Annotated[Number, Field(ge=0)] = 0.25
     latency_margin_ms: Annotated[Number, Field(ge=0)] = 1.0
     latency_repeats: Count = 7
+    live_scores: Annotated[int, Field(strict=True, ge=0)] = 0
     warm_start: StrictBool = True
     timeout_seconds: Annotated[Number, Field(gt=0)] = 3600.0
     memory_mb: Count | None = None

@@ -1,1 +1,1 @@
-"""Backtests, baselines, rolling origins, significance and promotion criteria."""
+"""Backtests, baselines, rolling origins and promotion criteria."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.accuracy import known_mean, row_means
 from models.json_values import to_json_value
-from training.evaluation.significance import estimate_uncertainty
+from models.retraining.significance import estimate_uncertainty
 
 Floats = NDArray[np.float64]
 

@@ -115,7 +115,7 @@ class Workflows:
 
         def watch() -> StageResult:
             if not is_up(f"{self.settings.service}/health/live"):
-                return {"lines": [], "rollbacks": {}}
+                return {"lines": [], "rollbacks": {}, "promotions": {}}
             return run_stage(quiet, run, "watch", "watch", [])
 
         try:

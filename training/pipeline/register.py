@@ -56,16 +56,27 @@ def upload(registry: Registry, run_id: str, folder: Path, task: TrainingTask, ta
     return registry.models.register(task.config.name, uri, run_id=run_id, tags={**_version_tags(folder, task), **tags})
 
 
-def promote(
-    registry: Registry, name: str, version: str, decision: PromotionDecision, expected: str | None
+LIVE_SCORES = "almanac.live_scores"
+"""Tag of a version that waits for so many live scores before it becomes champion; 0 once they have decided."""
+
+
+def promote(  # noqa: PLR0913, PLR0917 (a decision, what it was made against, and what it waits for)
+    registry: Registry, name: str, version: str, decision: PromotionDecision, expected: str | None, live_scores: int = 0
 ) -> PromotionDecision:
     """Make a version champion if the decision says so, and return the decision as it was carried out.
 
-    Nothing moves if the champion is no longer the version that the decision was made against.
+    Nothing moves if the champion is no longer the version that the decision was made against. With `live_scores` the version
+    stays challenger until the watch finds so many scores (`training.retraining.live_stages`); a forced decision does not wait.
     """
     now = champion_version(registry, name)
     decision = decision.with_figures(challenger_version=version)
     if now in {expected, version}:
+        if decision.promote and live_scores and not decision.forced and now not in {None, version}:
+            registry.models.tag(name, version, {LIVE_SCORES: str(live_scores)})
+            waits = (
+                f"It waits as challenger for {live_scores} live scores beside the champion's (ALMANAC_SHADOW_SHARE)."
+            )
+            return replace(decision, promote=False, reason=f"{decision.reason} {waits}")
         if decision.promote:
             registry.models.promote(name, version)
         return decision

@@ -113,7 +113,7 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime, parent: Par
         if refitted:
             runs.log_served(registry, winner.run_id, served)
         version = upload(registry, winner.run_id, served.directory, task, {})
-        decision = promote(registry, config.name, version, compared.decision, found.version)
+        decision = promote(registry, config.name, version, compared.decision, found.version, config.retrain.live_scores)
         runs.log_decision(registry, config.name, (run_id, winner.run_id), decision, version)
     described = task.describe(runtime.environment)
     return Outcome(compared, config.name, version, decision, run_id, described, plan.left_out, tuple(served.warnings))

@@ -82,6 +82,11 @@ class ModelVersions:
         return [str(number) for number in sorted(numbers, reverse=True)]
 
     @translated
+    def tags(self, name: str, version: str) -> dict[str, str]:
+        """Return the tags of a version."""
+        return dict(self._client.get_model_version(name, version).tags)
+
+    @translated
     def tag(self, name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a version."""
         for key, value in tags.items():

@@ -8,7 +8,9 @@ from typing import Any
 
 from models.names import CHAMPION
 from models.registry.champion import AliasChange
+from models.retraining.live_promotion import LivePromotion
 from training.config.retrain import RetrainConfig
+from training.pipeline.register import LIVE_SCORES
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 from training.registry.provenance import RunEnvironment
@@ -17,6 +19,7 @@ from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback
 from training.retraining.stage_messages import OnEvent
 from training.retraining.triggers import assess as assess_live
+from training.retraining.triggers import compare_challenger
 from training.retraining.triggers import watch as watch_live
 from training.service_client.client import SERVICE_URL, service_address
 
@@ -59,27 +62,57 @@ def assess(job: JobContext, request: Mapping[str, Any]) -> StageResult:
 
 
 def watch(job: JobContext) -> StageResult:
-    """Roll back every new champion whose live scores are worse than those of its predecessor.
+    """Roll back every new champion whose live scores are worse than its predecessor's, and promote challengers that wait for theirs.
 
     The record is written first: if the watch is killed before the rollback, the next one decides the same and does it.
 
     Returns:
-        `lines` to print, and `rollbacks`: by name, the decision about each new champion that has scores.
+        `lines` to print, and by name `rollbacks`: the decision about each new champion that has scores, and `promotions`: the
+        decision about each challenger that waits for live scores.
 
     Raises:
         RegistryUnreachable: If the registry does not answer.
     """
     lines: list[str] = []
-    decisions: StageResult = {}
+    rollbacks: StageResult = {}
+    promotions: StageResult = {}
+    found = {"lines": lines, "rollbacks": rollbacks, "promotions": promotions}
     if job.address is None:
-        return {"lines": lines, "rollbacks": decisions}
+        return found
     for name in job.registry.models.names():
-        found = watch_live(name, job.address, job.registry)
-        if found is not None:
-            decisions[name] = found.to_dict()
-            if found.roll_back and _roll_back(job.registry, name, found):
-                lines.append(f"{name} version {found.predecessor} is champion again. {found.reason}")
-    return {"lines": lines, "rollbacks": decisions}
+        decided = watch_live(name, job.address, job.registry)
+        if decided is not None:
+            rollbacks[name] = decided.to_dict()
+            if decided.roll_back and _roll_back(job.registry, name, decided):
+                lines.append(f"{name} version {decided.predecessor} is champion again. {decided.reason}")
+        compared = compare_challenger(name, job.address, job.registry)
+        if compared is not None:
+            promotions[name] = compared.to_dict()
+            if compared.has_enough_scores and _end_waiting(job.registry, name, compared):
+                lines.append(f"{name} version {compared.challenger} {_outcome(compared)}. {compared.reason}")
+    return found
+
+
+def _outcome(found: LivePromotion) -> str:
+    return "is champion" if found.allowed else "is not promoted"
+
+
+def _end_waiting(registry: Registry, name: str, found: LivePromotion) -> bool:
+    """Promote a challenger by its live scores, or let it wait no more; return False if the champion is another one by now.
+
+    Its run has the comparison in `live.json` either way. The scores decide once, so that looking often does not make chance
+    decide.
+    """
+    if registry.models.resolve(f"{name}@{CHAMPION}").version != found.champion:
+        return False
+    run_id = registry.models.resolve(f"{name}/{found.challenger}").run_id
+    if run_id:
+        registry.log_json(run_id, found.to_dict(), "live.json")
+        registry.log(run_id, tags={"promoted": found.allowed, "promotion.reason": found.reason})
+    if found.allowed:
+        registry.models.promote(name, found.challenger)
+    registry.models.tag(name, found.challenger, {LIVE_SCORES: "0"})
+    return True
 
 
 def _roll_back(registry: Registry, name: str, found: Rollback) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from training.evaluation.significance import estimate_uncertainty
+from models.retraining.significance import estimate_uncertainty
 from training.service_client.live_evidence import LiveEvidence
 
 CONFIDENCE = 0.99

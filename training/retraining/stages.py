@@ -210,7 +210,7 @@ def register(job: JobContext, request: Given, read: Given, compared: Given, refi
     return {"version": upload(job.registry, run_id, folder, task, {JOB: job.job})}
 
 
-def promote(job: JobContext, request: Given, read: Given, compared: Given, registered: Given) -> Plain:  # noqa: ARG001
+def promote(job: JobContext, request: Given, read: Given, compared: Given, registered: Given) -> Plain:
     """Move the champion alias if the decision says so, and log the decision in any case.
 
     The alias moves once for each job, to a version whose golden forecasts are right, and only while the champion is the
@@ -230,7 +230,8 @@ def promote(job: JobContext, request: Given, read: Given, compared: Given, regis
         if decision.promote:
             artifact.load(job.registry.models.download(challenger, job.emptied("candidates/version")))
         expected = read["champion"]["version"] if read["champion"] else None
-        decision = carry_out(job.registry, name, version, decision, expected)
+        live_scores = config_of(request).retrain.live_scores
+        decision = carry_out(job.registry, name, version, decision, expected, live_scores)
         if decision.promote:
             job.registry.models.tag(name, version, {PROMOTED: "True"})
     runs.log_decision(job.registry, name, (read["run_id"], compared["winner_run_id"]), decision, version)

@@ -6,18 +6,26 @@ from pathlib import Path
 
 from models.artifact import SPEC
 from models.errors import ModelUnknown, ServiceUnreachable
-from models.names import CHAMPION, PREVIOUS
+from models.names import CHALLENGER, CHAMPION, PREVIOUS
 from models.retraining import reasons
 from models.retraining.champion_figures import ChampionEvidence, unknown_evidence
+from models.retraining.live_promotion import LivePromotion, decide_live_promotion
 from models.retraining.reasons import RetrainAssessment
 from models.retraining.thresholds import DEFAULT, Thresholds
 from models.spec import ModelSpec
 from training.config.retrain import RetrainConfig
+from training.pipeline.register import LIVE_SCORES
 from training.registry.client import Registry
 from training.registry.location import Version
 from training.retraining.rollback import Rollback, decide_rollback
 from training.service_client.client import Address
-from training.service_client.live_accuracy import count_steps, read_live, read_periods, steps_in_period
+from training.service_client.live_accuracy import (
+    count_steps,
+    read_live,
+    read_periods,
+    read_scored_steps,
+    steps_in_period,
+)
 
 
 def assess(
@@ -69,6 +77,23 @@ def watch(name: str, address: Address, registry: Registry) -> Rollback | None:
         return decide_rollback(now, read_periods(address, predecessor, spec, steps=steps, periods=len(now.periods)))
     except ServiceUnreachable:
         return None
+
+
+def compare_challenger(name: str, address: Address, registry: Registry) -> LivePromotion | None:
+    """Return what live scores say of a challenger that waits for them; None if none waits, or no service answers.
+
+    Raises:
+        RegistryUnreachable: If the registry does not answer.
+    """
+    try:
+        challenger, champion = (registry.models.resolve(f"{name}@{alias}").version for alias in (CHALLENGER, CHAMPION))
+        fewest = int(registry.models.tags(name, challenger).get(LIVE_SCORES, "0"))
+        if not fewest or challenger == champion:
+            return None
+        ours, theirs = (read_scored_steps(address, name, one) for one in (challenger, champion))
+    except (ModelUnknown, ServiceUnreachable):
+        return None
+    return decide_live_promotion(ours, theirs, versions=(challenger, champion), fewest=fewest)
 
 
 def _seen(champion: Version, thresholds: Thresholds, address: Address | None, registry: Registry) -> ChampionEvidence:

@@ -11,6 +11,7 @@ from models.calendar.zoned_grid import parse_frequency
 from models.errors import ModelUnknown, ServiceUnreachable
 from models.retraining.champion_figures import ChampionEvidence, count_new_observations, evidence_of
 from models.retraining.live_figures import LiveFigures
+from models.retraining.live_promotion import PERIOD, ScoredSteps
 from models.retraining.thresholds import Thresholds
 from models.spec import ModelSpec
 from training.registry.location import Version
@@ -132,6 +133,17 @@ def read_periods(
     if response["truncated"]:
         rows = [row for row in rows if row["series"] != rows[-1]["series"]]
     return LiveEvidence.of(version.version, rows)
+
+
+def read_scored_steps(address: Address, name: str, version: str) -> ScoredSteps:
+    """Return a version's errors by series, day and step; raise ServiceUnreachable if the request fails.
+
+    If there are more rows than one response may have, only the first series by id are used.
+    """
+    parameters = {"model": name, "version": version, "by": "series,step,period", "period": PERIOD}
+    rows = _get_accuracy(address, **parameters)["rows"]
+    known = [row for row in rows if row["mase"] is not None]
+    return {(row["series"], row["period"], row["step"]): (row["mase"], row["scores"]) for row in known}
 
 
 def steps_in_period(spec: ModelSpec) -> int:

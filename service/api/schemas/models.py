@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from service.json_input import StrictModel
 
 LONGEST_REASON, LONGEST_VERSION = 500, 18
+MOST_SCORES = 1_000_000
 
 
 def _check_version(text: str) -> str:
@@ -33,6 +34,13 @@ class ChampionRequest(StrictModel):
 
     version: Number = Field(description="The version to serve.")
     reason: Reason
+    live_scores: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_SCORES,
+        description="Promote only if so many forecasts of the version, made in the shadow or as a canary, have scores beside the "
+        "champion's on the same series, days and steps, and its error is not significantly larger (409 PROMOTION_REFUSED otherwise).",
+    )
 
 
 class RollbackRequest(StrictModel):
@@ -63,6 +71,9 @@ class ChampionResponse(BaseModel):
     changed: bool = Field(description="False if it was so before.")
     live: list[LiveFigures] = Field(
         description="Champion and previous, over the steps ahead that both have scores of; empty if there are none."
+    )
+    evidence: dict[str, Any] | None = Field(
+        None, description="With `live_scores`: `reason` and `figures` of the comparison with the champion."
     )
 
 

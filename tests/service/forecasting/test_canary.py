@@ -175,6 +175,34 @@ def test_a_canary_with_larger_errors_is_taken_back(
     assert {version_of(client) for _ in range(4)} == {"1"}
 
 
+def test_a_version_is_promoted_by_its_scores_in_the_shadow(serve: Callable[..., TestClient]) -> None:
+    """Too few scores, or a larger error, refuse it; what was compared is in the answer, and the champion need not be asked."""
+    client = serve(shadow_share=1.0)
+    app = client.app.state.service  # type: ignore[attr-defined]
+    for name in "abcd":
+        assert version_of(client, series=[{**SERIES, "id": name}]) == "1"
+        eventually(lambda: not app.forecasting.canary._tasks, "nothing was forecast in the shadow")
+    rows = [
+        {"id": name, "timestamp": f"{2020 + at // 12}-{at % 12 + 1:02d}", "value": at}
+        for name in "abcd"
+        for at in range(26)
+    ]
+    client.post("/observations", json={"observations": rows, "frequency": "M"}).raise_for_status()
+    eventually(lambda: "almanac_ledger_written_total 8.0" in client.get("/metrics").text, "they were not written")
+    assert client.portal is not None
+    eventually(lambda: client.portal.call(app.scorer.work) or app.scorer.scored >= 8, "they were not scored")  # type: ignore[union-attr]
+    path, body = "/models/temperatures/champion", {"version": "2", "reason": "Live."}
+
+    few = client.post(path, json={**body, "live_scores": 9})
+    worse = client.post(path, json={**body, "live_scores": 8})
+    same = client.post(path, json={**body, "version": "1", "live_scores": 9})
+
+    assert [one.status_code for one in (few, worse, same)] == [409, 409, 503]  # no registry process moves anything
+    assert few.json()["code"] == worse.json()["code"] == "PROMOTION_REFUSED"
+    assert few.json()["detail"].startswith("Too few live scores: 8 scored forecasts of both on 4 series and 2 days; 9")
+    assert "that of version 1 1: larger by at least 6.333" in worse.json()["detail"]
+
+
 def test_the_shadow_is_stored_and_never_returned(serve: Callable[..., TestClient]) -> None:
     """The forecast log has the challenger's forecast beside the champion's."""
     client = serve(shadow_share=1.0)

@@ -120,6 +120,29 @@ def test_a_model_is_listed_promoted_and_rolled_back(run: Run, tmp_path: Path) ->
     assert "challenger, previous" in run("models").output
 
 
+@pytest.mark.parametrize(("error", "words"), [(0.9, "not significantly larger"), (1.5, "larger by at least")])
+def test_a_model_is_promoted_by_live_scores_if_they_allow_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: float, words: str
+) -> None:
+    """What was compared is said either way; the first champion has nothing to be compared with."""
+    for name in ("one", "two"):
+        publish(here(), tmp_path / name)
+    rows = {"1": 1.0, "2": error}
+
+    def read(_: object, __: str, version: str) -> dict[tuple[str, str, int], tuple[float, int]]:
+        return {(series, "2026-11-01", 1): (rows[version], 9) for series in "abcdef"}
+
+    monkeypatch.setattr("training.service_client.live_accuracy.read_scored_steps", read)
+    assert "version 1 is champion." in run("promote", "weather", "1", "--live-scores", 50).output
+
+    few = run("promote", "weather", "2", "--live-scores", 60)
+    found = run("promote", "weather", "2", "--live-scores", 50)
+
+    assert "Too few live scores: 54 scored forecasts" in str(few.exception)
+    assert words in (found.output if error < 1 else str(found.exception))
+    assert ("version 2 is champion" in found.output) == (error < 1)
+
+
 def test_a_champion_that_is_promoted_again_stays_as_it_was_written_down(run: Run, tmp_path: Path) -> None:
     """Nothing moves, so nothing is written: the record says what it was champion instead of."""
     for name in ("one", "two"):

@@ -4,10 +4,13 @@ from pathlib import Path
 import pytest
 
 from models.names import CHAMPION, PREVIOUS
+from models.retraining.live_promotion import ScoredSteps
 from tests.training.fakes import make_series, write_csv
+from training.evaluation.promotion import PromotionDecision
+from training.pipeline.register import promote
 from training.registry.client import Registry
 from training.registry.location import Run
-from training.retraining import live_stages
+from training.retraining import live_stages, triggers
 from training.retraining.job_context import JobContext
 from training.retraining.rollback import Rollback
 from training.service_client.client import Address
@@ -69,7 +72,51 @@ def test_a_champion_stays_without_evidence_against_it(
 
 def test_without_a_service_nothing_is_watched(job: JobContext) -> None:
     """There are no scores to go by."""
-    assert live_stages.watch(replace(job, address=None)) == {"lines": [], "rollbacks": {}}
+    assert live_stages.watch(replace(job, address=None)) == {"lines": [], "rollbacks": {}, "promotions": {}}
+
+
+@pytest.fixture
+def waiting(job: JobContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobContext:
+    """Return a job at a registry in which version 3 is the challenger, better on backtests, and waits for 40 live scores."""
+    see(monkeypatch, None)
+    client = job.registry._client
+    client.create_model_version("sales", str(tmp_path), job.registry.start("sales", "run 3", tags={}))
+    job.registry.models.set_challenger("sales", "3")
+    better = PromotionDecision(promote=True, reason="Better on backtests.")
+    decision = promote(job.registry, "sales", "3", better, "2", live_scores=40)
+    assert not decision.promote
+    assert decision.reason.startswith("Better on backtests. It waits as challenger for 40 live scores")
+    return job
+
+
+@pytest.mark.parametrize(
+    ("scored", "champion", "line"),
+    [
+        ((0.5, 4), "3", "sales version 3 is champion. Live error of version 3 is 0.5 MASE, that of version 2 1"),
+        ((2.0, 4), "2", "sales version 3 is not promoted. Live error of version 3 is 2 MASE, that of version 2 1"),
+        ((0.5, 3), "2", None),
+    ],
+)
+def test_a_challenger_that_waits_for_live_scores_is_decided_once(
+    waiting: JobContext, monkeypatch: pytest.MonkeyPatch, scored: tuple[float, int], champion: str, line: str | None
+) -> None:
+    """Promoted if it is not worse, kept out if it is, and as before while the scores are too few; its run says why."""
+
+    def read(_: Address, __: str, version: str) -> ScoredSteps:
+        found = scored if version == "3" else (1.0, scored[1])
+        return {(series, f"2026-11-0{day}", 1): found for series in "abcde" for day in (1, 2)}
+
+    monkeypatch.setattr(triggers, "read_scored_steps", read)
+
+    seen = live_stages.watch(waiting)
+    again = live_stages.watch(waiting)
+
+    assert waiting.registry.models.resolve(f"sales@{CHAMPION}").version == champion
+    assert [one[: len(line or "")] for one in seen["lines"]] == ([line] if line else [])
+    assert again["lines"] == []
+    record = waiting.registry.read_json(waiting.registry.models.resolve("sales/3").run_id, "live.json")
+    assert (record or {}).get("allowed") == (None if line is None else champion == "3")
+    assert ("sales" in again["promotions"]) == (line is None)
 
 
 def test_a_jobs_run_says_why_and_the_job_says_where_it_is_shown(job: JobContext, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_move_reaches_the_registry_process(shared_client: TestClient, registry
     rolled_back = shared_client.post("/models/a%20b/rollback", json={"reason": "Too high."})
 
     assert promoted.status_code == 200
-    assert promoted.json() == rolled_back.json() == {**ANSWER, "live": []}
+    assert promoted.json() == rolled_back.json() == {**ANSWER, "live": [], "evidence": None}
     fields = ("action", "name", "version", "reason", "actor")
     assert [tuple(move[one] for one in fields) for move in registry[1:]] == [
         ("promote", "rain", "7", "Calmer in July.", "address:testclient"),
@@ -78,6 +78,7 @@ def test_each_failure_has_its_status(
         ("rain/champion", {"version": 7, "reason": "Calm."}, (422, "/version")),
         ("rain/champion", {"version": "best", "reason": "Calm."}, (422, "/version")),
         ("rain/champion", {"version": "7"}, (422, "/reason")),
+        ("rain/champion", {**BODY, "live_scores": 0}, (422, "/live_scores")),
         ("rain/champion", {"version": "7", "reason": "\n "}, (422, "/reason")),
         ("rain/rollback", {"reason": "a" * 501}, (422, "/reason")),
         ("rain/rollback", {"reason": "\x00"}, (422, "/reason")),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from training.evaluation.significance import Floats, Uncertainty, estimate_uncertainty
+from models.retraining.significance import Floats, Uncertainty, estimate_uncertainty
 
 
 def make_residuals(series: int, times: int, seed: int, *, shared: float = 0.0) -> Floats:
