@@ -179,7 +179,10 @@ class ForecastHandler:
 
     async def respond(self, query: ForecastQuery, run: Run) -> Response:
         """Return what `run` returns for the model of a query; a challenger may take part in one that names none."""
-        selected = await self.select_model(query.model, query.frequencies)
+        return await self.share(query, await self.select_model(query.model, query.frequencies), run)
+
+    async def share(self, query: ForecastQuery, selected: SelectedModel, run: Run) -> Response:
+        """Return what `run` returns for a selected model, or for its challenger if the query names no model."""
         if self.canary is None or query.model is not None:
             return await run(selected)
         return await self.canary.answer(query, selected, run)

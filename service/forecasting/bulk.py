@@ -27,6 +27,7 @@ from service.forecasting.response import (
     to_response,
     write_entries,
 )
+from service.forecasting.routing import forecast_family
 from service.json_input import fault_at
 from service.random_ids import new_id
 from service.selector import SelectedModel
@@ -73,7 +74,12 @@ async def answer_bulk(
             return await _whole(handler, query, selected, made, caller)
 
         caller.parsed, caller.series = time.monotonic(), len(query.series)
-        response = await handler.respond(query, respond)
+        family = handler.find_family(query.model, [*query.segments.values()])
+        if family is None:
+            response = await handler.respond(query, respond)
+        else:
+            result = await forecast_family(handler, query, family, threads, caller)
+            response = await threads.run(_respond, result, made)
         caller.ended = time.monotonic()
         return response
 
@@ -134,6 +140,14 @@ async def _whole(
     if not result.rows:
         return to_response(result)
     return Response(await threads.run(made.write, result), media_type=made.media_type)
+
+
+def _respond(result: ForecastResult, made: BulkFormat) -> Response:
+    """Return the response of a family, all at once: its models forecast one after the other."""
+    if not result.rows or not (made.lines or made.write):
+        return to_response(result)
+    content = _line({"model": result.body["model"]}) + _text(result) if made.write is None else made.write(result)
+    return Response(content, media_type=made.media_type)
 
 
 def _nothing(_result: ForecastResult) -> None:

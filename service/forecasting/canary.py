@@ -33,6 +33,9 @@ ERROR_SECONDS = 60.0
 FAILED = 400
 """Status from which on a response counts as a failure."""
 
+NO_FAULT = (DeadlinePassed, QueueFull, ClientDisconnect)
+"""Errors that are no fault of a model."""
+
 Run = Callable[[SelectedModel], Awaitable[Response]]
 Outcome = Literal["answered", "failed", "scored", "left out"]
 Count = Callable[[Literal["canary", "shadow"], Outcome], None]
@@ -113,7 +116,7 @@ class Canary:
             if response is not None:
                 return response
         response = await self._measured(champion, run, contest.theirs)
-        if random.random() < self._shadow:  # noqa: S311
+        if query.record and random.random() < self._shadow:  # noqa: S311
             self._begin_shadow(query, challenger)
         return response
 
@@ -152,20 +155,26 @@ class Canary:
         """Return the challenger's response, or None if it has failed."""
         try:
             response = await self._measured(challenger, run, ours)
-        except (DeadlinePassed, QueueFull, ClientDisconnect):
-            raise  # no fault of the model
+        except NO_FAULT:
+            raise
         except Exception as error:
             if not isinstance(error, AlmanacError):
                 logger.exception("the challenger failed; the champion answers")
-            ours.failures += 1
             self._count("canary", "failed")
             return None
         self._count("canary", "answered" if response.status_code < FAILED else "failed")
         return response if response.status_code < FAILED else None
 
     async def _measured(self, selected: SelectedModel, run: Run, outcomes: Outcomes) -> Response:
+        """Return the response; a request that is wrong fails with either model, and so counts as a failure of either."""
         began = time.perf_counter()
-        response = await run(selected)
+        try:
+            response = await run(selected)
+        except NO_FAULT:
+            raise
+        except Exception:
+            outcomes.failures += 1
+            raise
         if response.status_code < FAILED:
             outcomes.add(time.perf_counter() - began)
         else:

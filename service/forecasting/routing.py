@@ -1,4 +1,4 @@
-"""Routing: the response to a request to a family of models, each series forecast by the model of its segment."""
+"""Routing: a request to a family of models, each series forecast by the model of its segment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +27,10 @@ class Family(Protocol):
     @property
     def name(self) -> str:
         """Return its name."""
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Return the name of the model of each segment."""
 
     def model_of(self, series_id: str, segment: str | None) -> str:
         """Return the name of a series' model; raises AlmanacError if none fits."""
@@ -57,10 +61,25 @@ def group(query: ForecastQuery, family: Family) -> tuple[Groups, list[SeriesFaul
 async def answer_family(
     handler: Handler, query: ForecastQuery, family: Family, threads: ThreadPool, caller: Caller
 ) -> Response:
-    """Return the response to a request to a family; a model that cannot answer is the error of its series alone.
+    """Return the response to a request to a family; raises as `forecast_family`."""
+    return await threads.run(to_response, await forecast_family(handler, query, family, threads, caller))
+
+
+async def forecast_family(  # noqa: PLR0913 (what `answer_family` has, and whether a part is enough)
+    handler: Handler, query: ForecastQuery, family: Family, threads: ThreadPool, caller: Caller, *, whole: bool = False
+) -> ForecastResult:
+    """Return the forecasts of a family, each with its `model`; a model that cannot answer is the error of its series alone.
+
+    Args:
+        handler: What forecasts with one model.
+        query: The request.
+        family: The family.
+        threads: Where its work runs.
+        caller: Who asks.
+        whole: Whether the response has no place for the errors of single series.
 
     Raises:
-        ModelLoading: If no series has a forecast, and a model is still being loaded.
+        ModelLoading: If no series has a forecast, or `whole`, and a model is still being loaded.
         HorizonInvalid, LevelInvalid, BatchTooLarge, DeadlinePassed, ClientDisconnect: As for a single model.
     """
     groups, faults = group(query, family)
@@ -72,13 +91,13 @@ async def answer_family(
         except (ModelLoading, ModelRefused, ModelUnknown, NoModel) as error:
             faults += [fault_of(index, one.id, error) for index, one in series]
             pending += [error] if isinstance(error, ModelLoading) else []
-    if pending and not results:
+    if pending and (whole or not results):
         raise pending[0]
-    return await threads.run(_respond, family.name, results, faults)
+    return await threads.run(_merge, family.name, results, faults)
 
 
-def _respond(family: str, results: Sequence[ForecastResult], faults: Sequence[SeriesFault]) -> Response:
-    """Return the response of all models, in the order of the request."""
+def _merge(family: str, results: Sequence[ForecastResult], faults: Sequence[SeriesFault]) -> ForecastResult:
+    """Return the results of all models as one, in the order of the request."""
     found: dict[int, tuple[Any, dict[str, Any]]] = {}
     for result in results:
         for row, entry in zip(result.rows, result.body["forecasts"], strict=True):
@@ -90,4 +109,4 @@ def _respond(family: str, results: Sequence[ForecastResult], faults: Sequence[Se
         "forecasts": [entry for _, entry in pairs],
         "errors": [one.to_dict() for one in every],
     }
-    return to_response(ForecastResult(body, [row for row, _ in pairs], every))
+    return ForecastResult(body, [row for row, _ in pairs], every)

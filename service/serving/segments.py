@@ -57,7 +57,11 @@ class Family:
     def _unknown(self, detail: str, pointer: str) -> SegmentUnknown:
         known = sorted(self.models)
         some = ", ".join(known[:SHOWN]) + (f" or one of {len(known) - SHOWN} more" if len(known) > SHOWN else "")
-        return SegmentUnknown(detail, pointer=pointer, hint=f"Send its `segment`: {some}.")
+        return SegmentUnknown(
+            detail,
+            pointer=pointer,
+            hint=f"Send its `segment`: {some}; or make it a part of the id, such as {known[0]}/17.",
+        )
 
 
 class SegmentRouter:

@@ -1,6 +1,7 @@
 """Answering: how a dialect gets its forecasts, with the admission, limits, ledger and threads of POST /forecast."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,10 +17,11 @@ from service.api.http import read_body
 from service.api.state import Service, service_of
 from service.callers import CALLER, Caller
 from service.errors import FieldUnknown, NoModel
-from service.forecasting.answer import begin
+from service.forecasting.answer import begin, model_key
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
 from service.forecasting.response import ForecastResult, merge_results
+from service.forecasting.routing import Family, forecast_family
 from service.json_input import SeriesFault, describe_value, field_error, parse_object
 from service.selector import SelectedModel
 from service.settings import Settings
@@ -85,18 +87,38 @@ async def answer(request: Request, decode: Decode) -> Response:
     with handler.large.enter(handler.clients.share(caller.client, counted=1)):
         asked = await threads.run(begin, caller, decode, body, request)
         caller.check()
-        selected = await select_named(service, asked.model, tuple)
+        family = handler.find_family(asked.model, ())
+        name = asked.model if family is None else first_model(family)
+        selected = await select_named(service, name, tuple)
         query = await threads.run(asked.read, selected, settings)
         if selected.starters is not None:
-            selected = await select_named(service, asked.model, query.frequencies)
+            selected = await select_named(service, name, query.frequencies)
         _refuse(query.faults)
-        query = await threads.run(asked.plan, query, selected, settings)
-        check_size(query, selected, settings.max_numbers)
-        caller.check()
-        parts = await handler.forecast_large(query, selected, threads, lambda _result: None)
-        result = merge_results([one for one, _ in parts])
-        _refuse(result.faults)
-        return await threads.run(asked.write, result)
+
+        async def plan(model: SelectedModel) -> ForecastQuery:
+            return replace(await threads.run(asked.plan, query, model, settings), model=asked.model)
+
+        async def run(model: SelectedModel) -> Response:
+            planned = await plan(model)
+            caller.model, caller.series = model_key(model), len(planned.series)
+            check_size(planned, model, settings.max_numbers)
+            caller.check()
+            parts = await handler.forecast_large(planned, model, threads, lambda _result: None, caller)
+            return await write(merge_results([one for one, _ in parts]))
+
+        async def write(result: ForecastResult) -> Response:
+            _refuse(result.faults)
+            return await threads.run(asked.write, result)
+
+        if family is None:
+            return await handler.share(await plan(selected), selected, run)
+        planned = await plan(selected)
+        return await write(await forecast_family(handler, planned, family, threads, caller, whole=True))
+
+
+def first_model(family: Family) -> str:
+    """Return the name of a model of a family: one training has made them all, with the same horizon and covariates."""
+    return min(family.models.values())
 
 
 async def select_named(

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from models import starters
 from models.errors import ModelUnknown
 from models.names import STARTER
+from service.api.dialects.answering import first_model
 from service.api.state import service_of
 from service.errors import ModelNotFound, NoModel
 from service.json_input import describe_value
@@ -28,9 +29,12 @@ def full_name(request: Request, name: str, version: str) -> str:
 
 
 async def find_model(request: Request, name: str, version: str = "") -> SelectedModel:
-    """Return the model that a path names; raises ModelNotFound, and as `Catalog.select`."""
+    """Return the model that a path names, of a family one of its models; raises ModelNotFound, and as `Catalog.select`."""
     catalog = service_of(request).catalog
     name = full_name(request, name, version)
+    family = service_of(request).forecasting.find_family(selector_of(name), ())
+    if family is not None:
+        name = first_model(family)
     try:
         return await catalog.select(selector_of(name), tuple)
     except ModelUnknown as error:

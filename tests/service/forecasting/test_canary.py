@@ -103,6 +103,55 @@ def test_a_request_in_another_format_takes_part(serve: Callable[..., TestClient]
     assert metric(client, "canary", "answered") == 1
 
 
+ROWS = [{"unique_id": "a", "ds": f"{2020 + at // 12}-{at % 12 + 1:02d}-01", "y": at} for at in range(24)]
+DIALECTS: dict[str, dict[str, object]] = {
+    "/invocations": {"dataframe_records": ROWS, "params": {"horizon": 2}},
+    "/v1/models/default:predict": {"instances": [SERIES], "horizon": 2},
+    "/v2/models/default/infer": {
+        "inputs": [{"name": "values", "datatype": "FP64", "shape": [24], "data": [*range(24)]}],
+        "parameters": {"horizon": 2},
+    },
+    "/v2/forecast": {"model": "timegpt-1", "freq": "MS", "h": 2, "series": {"y": [*range(24)], "sizes": [24]}},
+}
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+def test_requests_of_other_clients_take_part(serve: Callable[..., TestClient], path: str) -> None:
+    """As a canary, and in the shadow of the champion."""
+    client = serve(canary_share=0.5)
+    champion = client.post(path, json=DIALECTS[path])
+    assert champion.status_code == 200, champion.text
+    assert metric(client, "canary", "answered") == 1
+
+
+def test_a_request_of_another_client_is_forecast_in_the_shadow(serve: Callable[..., TestClient]) -> None:
+    """Unless nothing of it is recorded, as of a cross-validation: it could not be scored."""
+    client = serve(shadow_share=1.0)
+
+    for path, body in DIALECTS.items():
+        client.post(path, json=body).raise_for_status()
+    client.post("/v2/cross_validation", json=DIALECTS["/v2/forecast"] | {"n_windows": 2}).raise_for_status()
+    client.post("/forecast", json=REQUEST | {"record": False}).raise_for_status()
+
+    eventually(lambda: metric(client, "shadow", "scored") == len(DIALECTS), "nothing was forecast in the shadow")
+    assert not client.app.state.service.forecasting.canary._tasks  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["/forecast", "/v1/models/default:predict"])
+def test_a_request_that_is_too_large_is_no_fault_of_a_challenger(serve: Callable[..., TestClient], path: str) -> None:
+    """The champion refuses it, too: it counts for both."""
+    client = serve(canary_share=0.5, max_numbers=20)
+    canary = client.app.state.service.forecasting.canary  # type: ignore[attr-defined]
+    body = {"series" if path == "/forecast" else "instances": [SERIES], "horizon": 12}
+
+    found = {client.post(path, json=body).json()["code"] for _ in range(FEWEST + 5)}
+
+    contest = canary._contests["temperatures"]
+    assert found == {"BATCH_TOO_LARGE"}
+    assert contest.theirs.failures == contest.ours.failures == FEWEST + 5
+    assert not canary.taken_back
+
+
 def test_a_canary_that_fails_is_replaced_and_taken_back(
     serve: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

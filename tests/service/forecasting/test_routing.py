@@ -1,7 +1,11 @@
+import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
@@ -124,3 +128,105 @@ def test_the_index_keeps_families() -> None:
     index = RegistryIndex({"shops-a": RegisteredModel(family="shops", segment="a")})
 
     assert RegistryIndex.from_dict(index.to_dict()) == index
+
+
+def rows(*ids: str) -> list[dict[str, Any]]:
+    """Return monthly series of equal values as rows of a long frame."""
+    return [
+        {"unique_id": name, "ds": f"{2020 + at // 12}-{at % 12 + 1:02d}-01", "y": value}
+        for name in ids
+        for at, value in enumerate(VALUES)
+    ]
+
+
+def parquet(*ids: str) -> bytes:
+    """Return `rows` as a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows(*ids)), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("sent", ["application/x-ndjson", "application/vnd.apache.parquet"])
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"])
+def test_every_format_is_routed(shops: TestClient, sent: str, accept: str) -> None:
+    """Lines by `segment` or id, frames by a part of the id; the response has the model of each forecast."""
+    lines = b"".join(
+        json.dumps({"id": f"{one}/1", "values": VALUES}).encode() + b"\n" for one in ("South", "West", "North")
+    )
+    body = lines if sent.endswith("ndjson") else parquet("South/1", "West/1", "North/1")
+
+    found = shops.post(
+        "/forecast?horizon=3&model=shops", content=body, headers={"content-type": sent, "accept": accept}
+    )
+
+    assert found.status_code == 200, found.text
+    if accept.endswith("stream"):
+        metadata = json.loads(pa.ipc.open_stream(found.content).schema.metadata[b"almanac"])
+        forecasts, errors = metadata["forecasts"], metadata["errors"]
+    elif accept.endswith("ndjson"):
+        parts = [json.loads(line) for line in found.text.splitlines()]
+        assert parts[0]["model"]["name"] == "shops"
+        forecasts, errors = ([one[kind] for one in parts if kind in one] for kind in ("forecast", "error"))
+    else:
+        forecasts, errors = found.json()["forecasts"], found.json()["errors"]
+    assert [(one["id"], one["model"]["name"]) for one in forecasts] == [
+        ("South/1", "shops-South"),
+        ("North/1", "shops-North"),
+    ]
+    assert [(one["id"], one["code"]) for one in errors] == [("West/1", "SEGMENT_UNKNOWN")]
+
+
+def nixtla(*ids: str) -> dict[str, Any]:
+    """Return a request of NixtlaClient, which sends no ids."""
+    sizes = [len(VALUES)] * len(ids)
+    return {"model": "shops", "freq": "MS", "h": 3, "series": {"y": VALUES * len(ids), "sizes": sizes}}
+
+
+DIALECTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "/endpoints/shops/invocations": lambda *ids: {"dataframe_records": rows(*ids), "params": {"horizon": 3}},
+    "/v1/models/shops:predict": lambda *ids: {
+        "instances": [{"id": one, "values": VALUES} for one in ids],
+        "horizon": 3,
+    },
+    "/v1/timeseries/forecast": lambda *ids: {
+        "model": "shops",
+        "inputs": [
+            {"name": one, "series": VALUES, "frequency": "month", "start_timestamp": "2020-01-01"} for one in ids
+        ],
+        "options": {"horizon": 3},
+    },
+    "/v2/models/shops/infer": lambda *ids: {
+        "inputs": [
+            {"name": "values", "datatype": "FP64", "shape": [len(ids), 48], "data": VALUES * len(ids)},
+            {"name": "ids", "datatype": "BYTES", "shape": [len(ids)], "data": ids},
+        ],
+        "parameters": {"horizon": 3},
+    },
+}
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+def test_other_clients_are_routed_by_the_id(shops: TestClient, path: str) -> None:
+    """As many forecasts as series; one that fits no model refuses the request, with what to do."""
+    ask_with = DIALECTS[path]
+
+    found = shops.post(path, json=ask_with("South/1", "North/1"))
+    refused = shops.post(path, json=ask_with("South/1", "West/1"))
+
+    assert found.status_code == 200, found.text
+    assert (refused.status_code, refused.json()["code"]) == (422, "SEGMENT_UNKNOWN")
+    assert "make it a part of the id, such as North/17" in refused.json()["hint"]
+
+
+def test_a_client_that_sends_no_ids_is_told_what_to_do(shops: TestClient) -> None:
+    """Nixtla's: its series are known by their place alone."""
+    refused = shops.post("/v2/forecast", json=nixtla("a"))
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "SEGMENT_UNKNOWN")
+    assert shops.post("/v2/forecast", json={**nixtla("a"), "model": "shops-North"}).status_code == 200
+
+
+def test_a_family_is_a_model_to_clients_that_look_first(shops: TestClient) -> None:
+    """KServe's and Triton's ask whether it is ready."""
+    assert [shops.get(path).status_code for path in ("/v1/models/shops", "/v2/models/shops/ready")] == [200, 200]
+    assert shops.get("/v2/models/fields/ready").status_code == 404
