@@ -1,6 +1,8 @@
 """Score filter: conditions on scores, in SQL, and the days that they allow."""
 
+import math
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -14,6 +16,9 @@ from service.store.tables import forecasts, scores, sums_by_series_step, sums_by
 CLOCKS = 1
 """Days that a local date and the UTC date of one moment may differ."""
 
+FARTHEST = DAY // 24 * 16
+"""No clock has been farther from UTC: the Philippines were 15 h 56 min behind it before 1845."""
+
 SLACK = 2 * DAY
 """Before and after the days of a filter: forecasts that end or begin farther away have no scores in it."""
 
@@ -21,11 +26,14 @@ SLACK = 2 * DAY
 LONGEST_MONTH = 31
 """Days."""
 
+FEW_DAYS = 4
+"""Days below which the scores between two moments are read as they are."""
+
 LONG = 40
 """Days from which on the scores of some series are read series by series."""
 
-Unit = Literal["month", "week"]
-"""What a rollup by series and step sums: a month, or the part of a week that lies in one month."""
+Unit = Literal["month", "week", "day"]
+"""What a rollup sums: a month, the part of a week that lies in one month, or a day."""
 
 Days = tuple[int | None, int | None]
 """The first day, or moment, and the one after the last."""
@@ -64,9 +72,7 @@ class ScoreFilter:
     @property
     def reads_series(self) -> bool:
         """Whether scores are found through the forecasts of some series: if these are few, or the days are many."""
-        days = DayRange.of(self)
-        is_long = days.first is None or days.end is None or days.end - days.first > LONG
-        return self.some_series is not None and (self.are_few or is_long)
+        return self.some_series is not None and (self.are_few or DayRange.of(self).number > LONG)
 
     def of_forecasts(self) -> list[ColumnElement[bool]]:
         """Return the conditions on `forecasts` in SQL."""
@@ -101,8 +107,8 @@ class ScoreFilter:
 
     def _moments(self) -> Days:
         """Return the first and the last limit of timestamps, days included: databases use one of several with an index."""
-        since = [self.since, None if self.since_day is None else (self.since_day - CLOCKS) * DAY]
-        until = [self.until, None if self.until_day is None else (self.until_day + CLOCKS) * DAY]
+        since = [self.since, None if self.since_day is None else self.since_day * DAY - FARTHEST]
+        until = [self.until, None if self.until_day is None else self.until_day * DAY + FARTHEST]
         first, last = ([one for one in limits if one is not None] for limits in (since, until))
         return max(first, default=None), min(last, default=None)
 
@@ -131,48 +137,73 @@ class ScoreFilter:
         until = [day for day in (self.until_day, end) if day is not None]
         return replace(self, since_day=max(since, default=None), until_day=min(until, default=None))
 
+    def in_units(self, unit: Unit) -> tuple[Self, list[Self], list[Self]] | None:
+        """Return a filter of the nearest whole units, and filters of the scores that it lacks and of those it has too many.
+
+        None if these are so few days that their scores are read sooner.
+        """
+        first = _nearest(self.since, self.since_day, unit, max)
+        end = _nearest(self.until, self.until_day, unit, min)
+        free = replace(self, since=None, until=None, since_day=None, until_day=None)
+        whole = free.within(first, end)
+        lacking = [self.within(None, first)] * (first is not None) + [self.within(end, None)] * (end is not None)
+        extra = [*whole.before(self), *replace(whole.within(self.since_day, None), since=self.since).after(self)]
+        lacking, extra = ([one for one in some if one.has_time] for some in (lacking, extra))
+        return None if (lacking or extra) and DayRange.of(whole).number < FEW_DAYS else (whole, lacking, extra)
+
+    def before(self, other: Self) -> list[Self]:
+        """Return the filters of scores of this one, which has no moments, that come too early for another one."""
+        found = [] if other.since_day is None else [self.within(None, other.since_day)]
+        return found + ([] if other.since is None else [replace(self.within(other.since_day, None), until=other.since)])
+
+    def after(self, other: Self) -> list[Self]:
+        """Return the filters of scores of this one that come too late for another one."""
+        found = [] if other.until_day is None else [self.within(other.until_day, None)]
+        if other.until is None:
+            return found
+        since = other.until if self.since is None else max(self.since, other.until)
+        return [*found, replace(self.within(None, other.until_day), since=since)]
+
+    @property
+    def has_time(self) -> bool:
+        """Whether any day and moment lie between the limits."""
+        first, last = self._moments()
+        has_days = self.since_day is None or self.until_day is None or self.since_day < self.until_day
+        return has_days and (first is None or last is None or first < last)
+
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Days that a filter allows: all scores of the days from `whole` to `whole_end`, some of the others.
+    """Days that a filter allows.
 
     Attributes:
         first: First day that may have allowed scores; None without a limit.
-        whole: First day of which all scores are allowed.
-        whole_end: The day after the last of these.
-        end: The day after the last that may have allowed scores.
+        end: The day after the last.
     """
 
     first: int | None
-    whole: int | None
-    whole_end: int | None
     end: int | None
 
     @classmethod
     def of(cls, where: ScoreFilter) -> Self:
         """Return the days of a filter; a moment may lie on the day before or after its day in UTC."""
-        since, until = ((None if one is None else one // DAY) for one in (where.since, where.until))
-        first, whole = (where.since_day,) * 2
-        end, whole_end = (where.until_day,) * 2
-        if since is not None:
-            first = max(since - CLOCKS, since - CLOCKS if first is None else first)
-            whole = max(since + CLOCKS + 1, since if whole is None else whole)
-        if until is not None:
-            end = min(until + CLOCKS + 1, until + CLOCKS + 1 if end is None else end)
-            whole_end = min(until - CLOCKS, until if whole_end is None else whole_end)
-        return cls(first, whole, whole_end, end)
+        since = [] if where.since is None else [where.since // DAY - CLOCKS]
+        until = [] if where.until is None else [where.until // DAY + CLOCKS + 1]
+        since += [] if where.since_day is None else [where.since_day]
+        until += [] if where.until_day is None else [where.until_day]
+        return cls(max(since, default=None), min(until, default=None))
 
     @property
-    def is_empty(self) -> bool:
-        """Whether no day is allowed as a whole."""
-        return self.whole is not None and self.whole_end is not None and self.whole >= self.whole_end
+    def number(self) -> float:
+        """How many days these are; none if the first is after the last."""
+        return math.inf if self.first is None or self.end is None else max(0, self.end - self.first)
 
     def in_units(self, unit: Unit) -> Self:
-        """Return the same days, of which only whole units count as whole."""
-        first, end = self.whole, self.whole_end
+        """Return the whole units of these days."""
+        first, end = self.first, self.end
         if first is not None:
             first = first if first == start_of(first, unit) else end_of(first, unit)
-        return replace(self, whole=first, whole_end=None if end is None else start_of(end, unit))
+        return replace(self, first=first, end=None if end is None else start_of(end, unit))
 
     def nearest(self, unit: Unit) -> tuple[Self, list[Days], list[Days]]:
         """Return units whose sums are those of the same days if some days are added and others taken away.
@@ -180,31 +211,45 @@ class DayRange:
         Of a unit that a date cuts in two these are the fewer days. With an empty range neither counts.
         """
         units, added, taken = self.in_units(unit), list[Days](), list[Days]()
-        if self.first is not None and self.whole is not None and units.whole is not None:
-            start = start_of(self.whole, unit)
-            if self.first == self.whole and self.whole - start < units.whole - self.whole:
-                units, taken = replace(units, whole=start), [(start, self.whole)]
+        if self.first is not None and units.first is not None:
+            start = start_of(self.first, unit)
+            if self.first - start < units.first - self.first:
+                units, taken = replace(units, first=start), [(start, self.first)]
             else:
-                added.append((self.first, units.whole))
-        if self.end is not None and self.whole_end is not None and units.whole_end is not None:
-            following = end_of(self.whole_end, unit)
-            if self.end == self.whole_end and following - self.whole_end < self.whole_end - units.whole_end:
-                units, taken = replace(units, whole_end=following), [*taken, (self.whole_end, following)]
+                added.append((self.first, units.first))
+        if self.end is not None and units.end is not None:
+            following = end_of(self.end, unit)
+            if following - self.end < self.end - units.end:
+                units, taken = replace(units, end=following), [*taken, (self.end, following)]
             else:
-                added.append((units.whole_end, self.end))
+                added.append((units.end, self.end))
         return units, [days for days in added if days[0] != days[1]], [days for days in taken if days[0] != days[1]]
 
 
 def start_of(day: int, unit: Unit) -> int:
     """Return the first day of a day's month, or of the part of its week in that month, both in days since 1970."""
+    if unit == "day":
+        return day
     month = int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
     return month if unit == "month" else max(month, _monday(day))
 
 
 def end_of(day: int, unit: Unit) -> int:
     """Return the day after the last of a day's month, or of the part of its week in that month."""
+    if unit == "day":
+        return day + 1
     month = start_of(start_of(day, "month") + LONGEST_MONTH, "month")
     return month if unit == "month" else min(month, _monday(day) + 7)
+
+
+def _nearest(moment: int | None, day: int | None, unit: Unit, choose: Callable[[list[int]], int]) -> int | None:
+    """Return the day at which a unit begins or ends that is nearest to a limit, given as a moment, a day or both."""
+    limits = ([] if moment is None else [moment]) + ([] if day is None else [day * DAY])
+    if not limits:
+        return None
+    at = choose(limits)
+    start, end = start_of(at // DAY, unit), end_of(at // DAY, unit)
+    return start if at - start * DAY < end * DAY - at else end
 
 
 def _monday(day: int) -> int:

@@ -6,7 +6,7 @@ or a moment cuts off a week, are summed from the scores themselves, of the first
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -75,7 +75,7 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     listed = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit, there)
     known, number = _only_there(listed, keys, there), count_series(database, where)
     found: Rows = []
-    most, places = limit + limit // SPARE, [by.index(key) for key in keys]
+    most, places = limit, [by.index(key) for key in keys]
     while len(found) < limit:
         part, known = _take_part(known, keys, most)
         if not part:
@@ -92,20 +92,21 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
 def _take_part(
     known: Iterator[tuple[Key, int]], keys: Sequence[GroupKey], most: int
 ) -> tuple[list[Key], Iterator[tuple[Key, int]]]:
-    """Return the next groups, of about `most` rows, and the others; a part ends with a version or step if it is large.
+    """Return the next groups, of about `most` rows, and the others; a part ends with a version or step if one ends soon.
 
     The scores of a part are found in one scan, which takes as long for a few groups of a step as for all of them.
     """
     places = [place for place, key in enumerate(keys) if key != "series"]
-    part: list[Key] = []
-    rows = 0
+    part: list[tuple[Key, int]] = []
+    rows, enough = 0, 0
     for key, count in known:
-        is_other = bool(part) and any(key[place] != part[-1][place] for place in places)
-        if part and (rows + count > most or (is_other and 2 * rows >= most)):
-            return part, itertools.chain([(key, count)], known)
-        part.append(key)
+        if rows >= most and (rows >= 2 * most or any(key[place] != part[-1][0][place] for place in places)):
+            end = enough if rows >= 2 * most else len(part)
+            return [one for one, _ in part[:end]], itertools.chain([*part[end:], (key, count)], known)
+        part.append((key, count))
+        enough += rows < most
         rows += count
-    return part, iter(())
+    return [one for one, _ in part], iter(())
 
 
 def _list_groups(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
@@ -156,9 +157,7 @@ def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], n
 
 def _reads_parts(where: ScoreFilter, by: Sequence[GroupKey]) -> bool:
     """Return whether sums by series are summed of the first groups alone: from days or scores, or by period, which no index orders."""
-    days = DayRange.of(where)
-    is_whole = days == days.in_units("month") and (days.first, days.end) == (days.whole, days.whole_end)
-    return "period" in by or where.scored_since is not None or not is_whole
+    return "period" in by or where.scored_since is not None or not _is_of_months(where)
 
 
 def _run(database: Database, parts: Selects, *, has_keys: bool, limit: int | None) -> Rows:
@@ -195,38 +194,61 @@ def _plan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
         return _plan_scored(database, where, by, period, has_series=has_series)
     if has_series and "step" not in by and where.steps is not None and are_all_steps(database, where):
         where, has_steps = replace(where, steps=None), False
+    longest = _longest(by, period)
+    if has_series and (has_steps or ("period" in by and longest == "month" and _is_of_months(where))):
+        return _plan_units(database, where, by, period, longest)
+    table = sums_by_series if has_series else sums_by_step
+    return _plan_whole(
+        database, where, by, period, "day", lambda days: [(_rollup(database, table, where, by, period, days), 1)]
+    )
+
+
+def _longest(by: Sequence[GroupKey], period: Period) -> Unit:
+    """Return the longest unit that rows may be summed from."""
+    if "period" not in by:
+        return "month"
+    return "day" if period == "day" else "week" if period == "week" else "month"
+
+
+def _is_of_months(where: ScoreFilter) -> bool:
+    """Return whether a filter allows whole months."""
     days = DayRange.of(where)
-    is_short = "period" in by and period in {"day", "week"}
-    if has_series and (has_steps or ("period" in by and not is_short and days == days.in_units("month"))):
-        return _plan_units(database, where, by, period, _units(by, period))
-    if days.is_empty:
-        return [(_scan(database, where, by, period), 1)]
-    parts = [(_rollup(database, sums_by_series if has_series else sums_by_step, where, by, period, days), 1)]
-    ends = [one for one in ((days.first, days.whole), (days.whole_end, days.end)) if one[0] != one[1]]
-    return parts + [(_scan(database, where.within(*one), by, period), 1) for one in ends]
+    return days == days.in_units("month") and where.since is None and where.until is None
 
 
-def _units(by: Sequence[GroupKey], period: Period) -> tuple[Unit, ...]:
-    """Return the units that rows may be summed from, the longest first."""
-    if "period" in by and period in {"day", "week"}:
-        return () if period == "day" else ("week",)
-    return ("month", "week")
-
-
-def _plan_units(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
-    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, units: Sequence[Unit], sign: int = 1
+def _plan_units(
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, longest: Unit
 ) -> Selects:
-    """Return queries over the nearest units, and over the days that these have too few or too many, from shorter units."""
-    if not units:
-        return [(_scan(database, where, by, period), sign)]
-    days, added, taken = DayRange.of(where).nearest(units[0])
-    if days.is_empty:
-        return _plan_units(database, where, by, period, units[1:], sign)
-    unbounded = replace(where, since=None, until=None, since_day=None, until_day=None)
-    rests = [(where.within(*ends), sign) for ends in added] + [(unbounded.within(*ends), -sign) for ends in taken]
-    table = sums_by_series_step if units[0] == "month" else sums_by_series_step_week
-    parts = [(_rollup(database, table, where, by, period, days), sign)]
-    return parts + [part for rest, of in rests for part in _plan_units(database, rest, by, period, units[1:], of)]
+    """Return queries over the rollups of months and weeks, the longest units that rows may be summed from."""
+    if longest == "day":
+        return [(_scan(database, where, by, period), 1)]
+
+    def over(weeks: DayRange) -> Selects:
+        months, added, taken = weeks.nearest("month")
+        if longest == "week" or not months.number:
+            return [(_rollup(database, sums_by_series_step_week, where, by, period, weeks), 1)]
+        rests = [(DayRange(*days), 1) for days in added] + [(DayRange(*days), -1) for days in taken]
+        parts = [(_rollup(database, sums_by_series_step_week, where, by, period, days), sign) for days, sign in rests]
+        return [(_rollup(database, sums_by_series_step, where, by, period, months), 1), *parts]
+
+    return _plan_whole(database, where, by, period, "week", over)
+
+
+def _plan_whole(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database,
+    where: ScoreFilter,
+    by: Sequence[GroupKey],
+    period: Period,
+    unit: Unit,
+    over: Callable[[DayRange], Selects],
+) -> Selects:
+    """Return the queries `over` whole units, and those of the scores that a date or moment cuts off one, or adds to it."""
+    found = where.in_units(unit)
+    if found is None:
+        return [(_scan(database, where, by, period), 1)]
+    whole, lacking, extra = found
+    scans = [(_scan(database, one, by, period), sign) for some, sign in ((lacking, 1), (extra, -1)) for one in some]
+    return over(DayRange.of(whole)) + scans
 
 
 def _plan_scored(
@@ -238,7 +260,7 @@ def _plan_scored(
     if has_series or is_bounded:
         return [(_scan(database, where, by, period), 1)]
     midnight = -(-since // DAY)
-    rollup = _rollup(database, sums_by_step, where, by, period, DayRange(None, None, None, None))
+    rollup = _rollup(database, sums_by_step, where, by, period, DayRange(None, None))
     parts = [(rollup.where(sums_by_step.c.scored_day >= midnight), 1)]
     if midnight * DAY > since:
         parts.append((_scan(database, where, by, period).where(scores.c.scored_at < midnight * DAY), 1))
@@ -267,8 +289,8 @@ def _rollup(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
     day = next(table.c[name] for name in ("day", "month", "week") if name in table.c)
     conditions = [
         *where.of_rollup(table),
-        *([] if days.whole is None else [day >= days.whole]),
-        *([] if days.whole_end is None else [day < days.whole_end]),
+        *([] if days.first is None else [day >= days.first]),
+        *([] if days.end is None else [day < days.end]),
     ]
     source = _by_series(conditions) if table is sums_by_series and "period" not in by else None
     of = (table if source is None else source).c
