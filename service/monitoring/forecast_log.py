@@ -4,10 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -64,6 +64,7 @@ class ForecastLog:
         self._waiting: deque[ServedForecast] = deque()
         self._batch: list[ServedForecast] = []
         self._numbers = 0
+        self._left_out = Counter[str | None]()
         self._warn_next = 0.0
         self._lock = threading.Lock()
         self._flushing = asyncio.Lock()
@@ -80,6 +81,9 @@ class ForecastLog:
         """
         made_at = time.time_ns() // 1_000
         for forecast_id, series, forecast in forecasts:
+            if series.id in self._left_out:
+                self._metrics.forecasts_lost.labels("erased").inc()
+                continue
             entry = ServedForecast(forecast_id, made_at, selected, series, forecast, from_store)
             with self._lock:
                 full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
@@ -90,6 +94,16 @@ class ForecastLog:
                 self._metrics.forecasts_lost.labels("full").inc()
                 self._warn()
         self._show_waiting()
+
+    @contextmanager
+    def without(self, ids: Iterable[str]) -> Iterator[None]:
+        """Leave out forecasts of some series, which are being erased, until the block ends; they count as lost."""
+        names = Counter[str | None](list(ids))
+        self._left_out += names
+        try:
+            yield
+        finally:
+            self._left_out -= names
 
     def wait_for_room(self) -> None:
         """Wait for some time while the queue is half full: large requests are faster than a database.

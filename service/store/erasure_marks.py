@@ -18,20 +18,22 @@ def id_hash(series_id: str) -> str:
     return hashlib.sha256(series_id.encode()).hexdigest()
 
 
-def mark_erased(database: Database, series_id: str, now: int) -> None:
-    """Store that a series is erased at `now`; whatever is written afterwards was made after it.
+def mark_erased(connection: Connection, series_id: str, now: int) -> None:
+    """Store that a series is erased at `now`; until the transaction ends no forecast is written.
 
-    Raises:
-        DatabaseUnreachable: If the database does not answer.
+    `now` is read after `lock_marks`: then every forecast that is written already was made before it.
     """
-    make = postgresql.insert if database.is_postgresql else sqlite.insert
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = make(erasure_marks).values(series_sha256=id_hash(series_id), erased_at=now)
-    with database.writing() as connection:
-        if database.is_postgresql:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MARKS_LOCK})
-        connection.execute(
-            row.on_conflict_do_update(index_elements=["series_sha256"], set_={"erased_at": row.excluded.erased_at})
-        )
+    connection.execute(
+        row.on_conflict_do_update(index_elements=["series_sha256"], set_={"erased_at": row.excluded.erased_at})
+    )
+
+
+def lock_marks(connection: Connection) -> None:
+    """Wait until no forecasts are being written; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MARKS_LOCK})
 
 
 def find_erased(connection: Connection, since: int) -> Mapping[str, int]:

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import asdict, astuple, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -112,28 +114,28 @@ async def erase(request: Request, series_id: str) -> Response:
     Needs the scope `erase`. What remains is a record of the time, the counts and the SHA-256 of the id. 404 if nothing is
     stored of the series, so a request that was lost can be sent again.
     """
-    service = service_of(request)
-    name, erased = series_id, await _erase(service, series_id)
-    if erased is None and (name := plain_id(series_id)) != series_id:
-        erased = await _erase(service, name)
-    if erased is None:
-        raise unknown_series(series_id)
-    meanwhile = await _erase(service, name)
-    parts = [erased] if meanwhile is None else [erased, meanwhile]
-    counts = {key: sum(getattr(one, key) for one in parts) for key in ("observations", "forecasts", "scores")}
-    logger.info(
-        "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
-        *(erased.series_sha256, *counts.values()),
-    )
-    await audit(request, "series.erase", series_sha256=erased.series_sha256, **counts)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
+    service, names = service_of(request), dict.fromkeys((series_id, plain_id(series_id)))
+    with nullcontext() if service.forecast_log is None else service.forecast_log.without(names):
+        erased = await _erase_first(service, names)
+        if erased is None:
+            raise unknown_series(series_id)
+        logger.info(
+            "erasure: a series was erased, the SHA-256 of its id is %s: %d observations, %d forecasts, %d scores",
+            *astuple(erased),
+        )
+        await audit(request, "series.erase", **asdict(erased))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-async def _erase(service: Service, name: str) -> Erasure | None:
-    """Erase what is stored of a series, and what was forecast before this moment; a second time what came meanwhile."""
+async def _erase_first(service: Service, names: Iterable[str]) -> Erasure | None:
+    """Erase the first of some series that is stored, with its forecasts that wait, and return what was erased, if any."""
     if service.forecast_log is not None:
         await service.forecast_log.flush()
-    return await service.database.run(erase_series, name, time.time_ns() // 1_000)
+    for name in names:
+        erased = await service.database.run(erase_series, name, lambda: time.time_ns() // 1_000)
+        if erased is not None:
+            return erased
+    return None
 
 
 def _list(database: Database, after: str, limit: int) -> Response:

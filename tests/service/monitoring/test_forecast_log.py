@@ -142,7 +142,7 @@ def test_a_forecast_that_waits_elsewhere_is_not_written_after_an_erasure(
 
     async def scenario(log: ForecastLog, _: Metrics) -> None:
         with closing(Database(database_url)) as other:
-            assert erase_series(other, entry.series.id, time.time_ns() // 1_000) is None
+            assert erase_series(other, entry.series.id, lambda: time.time_ns() // 1_000) is None
         log.append(entry.selected, [("later", entry.series, entry.forecast)])
 
     metrics = run(database_url, entry, ["f0", "f1"], scenario)

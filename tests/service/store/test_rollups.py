@@ -105,7 +105,7 @@ def change(database: Database, number: int, what: tuple[Any, ...]) -> None:
         case ("delete", before):
             delete_forecasts(database, before)
         case ("erase", series_id):
-            erase_series(database, series_id, now)
+            erase_series(database, series_id, lambda: now)
             with database.writing() as connection:
                 zone = FREQUENCIES[series_id][2]
                 connection.execute(series.insert(), {"id": series_id, "timezone": zone, "created": 0})

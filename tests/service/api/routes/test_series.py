@@ -1,7 +1,9 @@
 """GET /series, /series/{id} and /series/{id}/forecast, DELETE /series/{id}."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from service.api.routes import series as series_routes
+from service.store import erasure
 from service.store.database import Database
-from service.store.erasure import Erasure, erase_series
 from service.store.tables import erasures
 from tests.service.api.routes.test_observations import VALUES, exported, observe, observe_two_years
 from tests.service.forecast_log import log, make_forecast, make_history
@@ -122,21 +124,31 @@ def test_an_erased_series_leaves_nothing(stored_client: TestClient, caplog: pyte
 def test_what_is_forecast_during_an_erasure_is_erased_too(
     stored_client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A series of many observations is erased in many transactions, and its sender goes on meanwhile."""
+    """By another process until the last transaction, and by this one until the response; later ones are stored."""
     observe_two_years(stored_client)
-    calls: list[str] = []
+    run = erasure._run
+    body = {"series": [{"id": "a", "start": "2024-01", "frequency": "M", "values": VALUES}], "horizon": 2}
+    asked: list[str] = []
 
-    def erase(database: Database, name: str, now: int) -> Erasure | None:
-        found = erase_series(database, name, now)
-        if not calls:
-            log(database, "late", make_forecast(make_history(0)), series_id=name, made_at=now)
-        calls.append(name)
+    def ask() -> None:
+        asked.append(stored_client.post("/forecast", json=body).json()["forecasts"][0]["forecast_id"])
+
+    def run_and_log(database: Database, work: Callable[..., Any], *args: object) -> object:
+        found = run(database, work, *args)
+        if work is erasure._remove_sums:
+            log(database, "late", make_forecast(make_history(0)), series_id="a")
         return found
 
-    monkeypatch.setattr(series_routes, "erase_series", erase)
+    async def audit_and_ask(*_: object, **__: object) -> None:
+        await asyncio.to_thread(ask)
+
+    monkeypatch.setattr(erasure, "_run", run_and_log)
+    monkeypatch.setattr(series_routes, "audit", audit_and_ask)
 
     assert stored_client.delete("/series/a").status_code == 204
-    assert stored_client.get("/forecasts/late").status_code == 404
+    ask()
+
+    assert [stored_client.get(f"/forecasts/{one}").status_code for one in ("late", *asked)] == [404, 404, 200]
 
 
 def test_a_stored_series_is_forecast_like_a_posted_one(stored_client: TestClient) -> None:
