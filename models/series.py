@@ -190,7 +190,7 @@ class Series:
             placed.covariates,
             future,
             limits,
-            placed.findings,
+            (*dates.findings, *placed.findings),
         )
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:

@@ -23,7 +23,8 @@ from models.calendar.timestamps import (
     to_local_times,
     write_exactly,
 )
-from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
+from models.calendar.zone_inference import recognize_zone
+from models.errors import Finding, TimestampInvalid, TimestampsDuplicated, TimestampsMismatched, TimestampsOutOfOrder
 
 _SHAPE = re.compile(r"(YYYY(?:-MM(?:-DD(?:[T ]hh:mm(?::ss(?:\.f+)?)?)?)?)?)(Z|[+-][0-9:]+)?")
 _DIGIT = re.compile("[YMDhmsf]")
@@ -41,11 +42,13 @@ class Dates:
         stamps: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
         style: How they were written, for `format_timestamps`.
         timezone: IANA name, or None.
+        findings: How changing offsets were read.
     """
 
     stamps: Timestamps
     style: str
     timezone: str | None
+    findings: tuple[Finding, ...] = ()
 
 
 def read_start(start: object, timezone: str | None) -> Dates:
@@ -77,8 +80,9 @@ def _remembered(start: str, timezone: str | None) -> tuple[np.datetime64, str, s
 def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
     """Return rising dates from a sequence of what `read_start` takes or an array of datetime64.
 
-    Different offsets without a timezone mean a clock change. If all wall clocks show the same time of day, the steps are
-    days or longer and the wall clocks are kept; else the instants are, written with the last offset.
+    Different offsets without a timezone are those of a usual timezone, if one has them all (`TIMEZONE_FOUND`). Else, if all wall
+    clocks show the same time of day, the steps are days or longer and the wall clocks are kept; if not, the instants are, written
+    with the last offset (`TIMEZONE_DROPPED`).
 
     Args:
         timestamps: The dates, oldest first.
@@ -179,7 +183,9 @@ def _read(items: Sequence[object], timezone: str | None, pointer: str) -> Dates:
     if timezone is not None and all(known):
         load_timezone(timezone)
         return Dates(np.array([stamp.instant for stamp in stamps], "M8[us]"), style, timezone)
-    return _in_timezone(_common_clock(stamps), style, timezone, pointer)
+    if len({stamp.offset for stamp in stamps}) > 1:
+        return _of_offsets(stamps, style)
+    return _in_timezone(np.array([stamp.value for stamp in stamps], "M8[us]"), style, timezone, pointer)
 
 
 def _in_timezone(walls: Timestamps, style: str, timezone: str | None, pointer: str) -> Dates:
@@ -198,14 +204,21 @@ def _in_timezone(walls: Timestamps, style: str, timezone: str | None, pointer: s
     return Dates(instants, style, timezone)
 
 
-def _common_clock(stamps: Sequence[Stamp]) -> Timestamps:
-    """Return wall clocks with one offset, or of one time of day; see `read_timestamps`."""
-    walls = np.array([stamp.value for stamp in stamps], "M8[us]")
-    one_time_of_day = len(np.unique(walls - walls.astype("M8[D]"))) == 1 and np.all(walls[1:] > walls[:-1])
-    if len({stamp.offset for stamp in stamps}) == 1 or one_time_of_day:
-        return walls
+def _of_offsets(stamps: Sequence[Stamp], style: str) -> Dates:
+    """Return dates of changing offsets; see `read_timestamps`."""
     instants = np.array([stamp.instant for stamp in stamps], "M8[us]")
-    return cast("Timestamps", instants + np.timedelta64(stamps[-1].offset or 0, "s"))
+    offsets = np.array([stamp.offset for stamp in stamps], np.int64)
+    zone = recognize_zone(instants, offsets)
+    if zone is not None:
+        detail = f"Offsets change as in {zone}; times are read as local times there."
+        hint = f"The timezone {zone}, or another one, settles it."
+        return Dates(instants, style, zone, (Finding("TIMEZONE_FOUND", detail, "/timestamps", hint),))
+    walls = np.array([stamp.value for stamp in stamps], "M8[us]")
+    is_local = bool(np.all(walls[1:] > walls[:-1])) and len(np.unique(walls - walls.astype("M8[D]"))) == 1
+    read = "local days" if is_local else "times at the last offset"
+    detail = f"Offsets change as in no usual timezone; timestamps are read as {read}."
+    found = Finding("TIMEZONE_DROPPED", detail, "/timestamps", "Give the timezone, such as Europe/Berlin.")
+    return Dates(walls if is_local else instants + offsets[-1].astype("m8[s]"), style, None, (found,))
 
 
 def _text(item: object, pointer: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models.calendar.dates import read_start, read_timestamps
 from models.errors import TimestampInvalid, TimestampsDuplicated, TimestampsOutOfOrder
+from models.series import Series
 
 BERLIN = "Europe/Berlin"
 HOURS = ["2024-10-27T02:00+02:00", "2024-10-27T02:00+01:00", "2024-10-27T03:00+01:00"]
@@ -130,19 +131,28 @@ def test_a_fixed_offset_stays() -> None:
     assert dates.style == "YYYY-MM-DDThh:mm+05:30"
 
 
-def test_offsets_that_change_at_one_time_of_day_are_local_days() -> None:
-    """Midnights in Berlin, written with their offsets, are days although one has 23 hours."""
-    dates = read_timestamps(["2024-03-30T00:00+01:00", "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00"], None)
+@pytest.mark.parametrize(
+    "texts", [HOURS, ["2024-03-30T00:00+01:00", "2024-03-31T00:00+01:00", "2024-04-01T00:00+02:00"]]
+)
+def test_offsets_that_change_are_those_of_a_timezone(texts: list[str]) -> None:
+    """The two 02:00 of a night that clocks go back are an hour apart; midnights are days although one has 23 hours."""
+    dates = read_timestamps(texts, None)
+    series = Series.make([1.0, 2.0, 3.0], timestamps=texts, frequency="h" if texts is HOURS else "D")
 
-    assert np.diff(dates.stamps).tolist() == [timedelta(days=1)] * 2
+    np.testing.assert_array_equal(dates.stamps, read_timestamps(texts, BERLIN).stamps)
+    assert [one.code for one in series.findings] == ["TIMEZONE_FOUND"]
+    assert (dates.timezone, len(series), series.timezone) == (BERLIN, 3, BERLIN)
 
 
-def test_offsets_that_change_within_the_day_are_moments() -> None:
-    """The two 02:00 of a night that clocks go back are an hour apart, written with the offset that came last."""
-    dates = read_timestamps(HOURS, None)
+def test_offsets_of_no_usual_timezone_stay() -> None:
+    """One time of day is that of local days, other times are written with the offset that came last."""
+    days = read_timestamps(["2024-01-01T00:00+01:00", "2024-01-02T00:00+07:00", "2024-01-03T00:00+07:00"], None)
+    hours = read_timestamps(["2024-01-01T00:00+01:00", "2024-01-01T07:00+07:00", "2024-01-01T08:00+07:00"], None)
 
-    assert np.diff(dates.stamps).tolist() == [timedelta(hours=1)] * 2
-    assert (dates.stamps[-1], dates.style) == (np.datetime64("2024-10-27T03:00"), "YYYY-MM-DDThh:mm+01:00")
+    assert np.diff(days.stamps).tolist() == [timedelta(days=1)] * 2
+    assert np.diff(hours.stamps).tolist() == [timedelta(hours=1)] * 2
+    assert (hours.stamps[-1], hours.style) == (np.datetime64("2024-01-01T08:00"), "YYYY-MM-DDThh:mm+07:00")
+    assert [one.code for one in days.findings + hours.findings] == ["TIMEZONE_DROPPED"] * 2
 
 
 @pytest.mark.parametrize(
