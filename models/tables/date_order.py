@@ -14,6 +14,7 @@ from models.tables.faults import DATE_HINT, CellFault, Place
 YEAR_ALONE, _LONGER = re.compile(r"\d{4}"), re.compile(r"\d{4}-\d\d")
 _MONTH_ALONE, _DAY = re.compile(r"\d{4}-\d\d"), re.compile(r"\d{4}-\d\d-\d\d")
 YEAR_HINT = f"It has a year only: if the row is a total, remove it. {DATE_HINT}"
+_PARTED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2}")
 _PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
 Readings = Sequence[tuple[datetime, int | None] | None]
 
@@ -56,32 +57,84 @@ def first_doubt(readings: Sequence[Readings]) -> int:
     return next(at for at, dates in enumerate(zip(*readings, strict=True)) if any(one != dates[0] for one in dates))
 
 
-def refuse_swapped(texts: Sequence[str], form: Form, found: Readings, place: Place) -> None:
+def refuse_swapped(texts: Sequence[str], order: str | None, walls: NDArray[np.datetime64], place: Place) -> None:
     """Refuse dates that are in order of time only with day and month swapped where both are possible.
 
-    A spreadsheet swaps the days 1 to 12 of a file whose order is not its own, and leaves the others.
+    A spreadsheet swaps the days 1 to 12 of a file whose order is not its own, and leaves the others. Of months it makes the
+    first twelve days of each January.
+
+    Args:
+        texts: The distinct dates as they were written.
+        order: `DAY_FIRST` or `MONTH_FIRST`; None for dates in ISO 8601 and those of a workbook or Parquet.
+        walls: The dates as they are read, shape (dates,), NaT for a wrong one.
+        place: Where they stand.
 
     Raises:
         TableInvalid: With the first two rows out of order.
     """
-    walls = np.array([one[0] for one in found if one is not None], dtype="M8[us]")
-    may_be = form.order in {DAY_FIRST, MONTH_FIRST} and len(texts) == len(walls) >= FEWEST_SWAPPED
-    if not may_be or _is_rising(walls):
+    if len(walls) < FEWEST_SWAPPED or np.isnat(walls).any():
         return
-    known = [one[0] for one in found if one is not None]
-    other = np.array(
-        [one.replace(day=one.month, month=one.day) if one.day <= MONTHS else one for one in known], dtype="M8[us]"
-    )
-    if not _is_rising(other):
+    other = _swap(walls)
+    is_rising = _is_rising(walls)
+    is_of_januaries = is_rising and len(walls) > MONTHS and _is_months(other) and _is_daily(walls[:MONTHS])
+    if (is_rising and not is_of_januaries) or not _is_rising(other):
         return
-    at = 1 + int(np.flatnonzero((walls[1:] > walls[:-1]) != (other[-1] > other[0]))[0])
+    steps = walls[1:] > walls[:-1]
+    at = 1 if is_of_januaries else 1 + int(np.flatnonzero(steps != (other[-1] > other[0]))[0])
     before, after = (f"{texts[one]!r} (row {place.rows[one]})" for one in (at - 1, at))
+    if order is None:
+        what = "are one month apart" if is_of_januaries else "are in order of time"
+        detail = f"{before} and {after} {what} only with day and month swapped: a spreadsheet or program may have swapped them."
+        hint = "Export the dates again from where they are right, as 1939-01-31. If these are right, sort the rows by time."
+        raise place.refuse(at, detail, hint)
     raise place.refuse(
         at,
         f"{before} and {after} are in order of time only if one has the day first and the other the month first: a "
         "spreadsheet may have swapped days and months.",
-        f"{order_hint(texts[at], [form.order])[:-1]} if all are in one order. Else export the dates again, as 1939-01-31.",
+        f"{order_hint(texts[at], [order])[:-1]} if all are in one order. Else export the dates again, as 1939-01-31.",
     )
+
+
+def refuse_half_read(texts: Sequence[str], place: Place) -> None:
+    """Refuse dates of days up to 12 beside texts such as 13/03/2024 that cannot be read in another order.
+
+    A spreadsheet whose order is not that of a file makes dates of the former, with day and month swapped, and leaves the latter.
+
+    Raises:
+        TableInvalid: With the first of each.
+    """
+    dates = [at for at, text in enumerate(texts) if _DAY.match(text)]
+    others = [
+        at for at, text in enumerate(texts) if (found := _PARTED.match(text)) and max(map(int, found.groups())) > MONTHS
+    ]
+    is_half = len(dates) + len(others) == len(texts) and min(len(dates), len(others)) > 0
+    if not is_half or any(int(texts[at][8:10]) > MONTHS for at in dates):
+        return
+    date, other = (f"{texts[one[0]]!r} (row {place.rows[one[0]]})" for one in (dates, others))
+    raise place.refuse(
+        dates[0],
+        f"{date} is a date and {other} is text: a spreadsheet has made dates of the days up to 12 only, and may have swapped "
+        "days and months in them.",
+        "Export the dates again from where they are right, as 1939-01-31, or import the column as text.",
+    )
+
+
+def _swap(walls: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Return dates with day and month swapped where the day may be a month."""
+    days, months, years = (walls.astype(f"M8[{unit}]") for unit in "DMY")
+    day, month = (days - months.astype("M8[D]")).astype(int), (months - years.astype("M8[M]")).astype(int)
+    other = (years.astype("M8[M]") + day).astype("M8[D]") + month
+    return np.where(day < MONTHS, other.astype("M8[us]") + (walls - days), walls)
+
+
+def _is_months(walls: NDArray[np.datetime64]) -> bool:
+    """Return whether dates are the first days of months that follow one another."""
+    months = walls.astype("M8[M]")
+    return bool((walls == months).all() and (np.diff(months).astype(int) == 1).all())
+
+
+def _is_daily(walls: NDArray[np.datetime64]) -> bool:
+    return len(set(walls.astype("M8[M]").tolist())) <= 2  # noqa: PLR2004 - a January, and the next one
 
 
 def lone_years(texts: Sequence[str], place: Place) -> dict[int, CellFault]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import count_of_time, fitting_forms, is_week_name, parse_all
+from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, count_of_time, fitting_forms, is_week_name, parse_all
 from models.tables.date_order import (
     YEAR_ALONE,
     YEAR_HINT,
@@ -20,6 +20,7 @@ from models.tables.date_order import (
     lone_months,
     lone_years,
     order_hint,
+    refuse_half_read,
     refuse_swapped,
     settle_order,
 )
@@ -79,6 +80,9 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         typed = _read_typed(column, name, rows)
         refuse_buddhist(typed.walls, column, name, rows, is_text=False)
+        firsts = np.sort(np.unique(typed.walls, return_index=True)[1])
+        shown = [str(wall)[:10] for wall in typed.walls[firsts]]
+        refuse_swapped(shown, None, typed.walls[firsts], Place(name, rows[firsts]))
         return _in_range(typed, column, name, rows)
     encoded = as_text(column).dictionary_encode()
     distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
@@ -140,7 +144,10 @@ def _read_distinct(texts: Sequence[str], place: Place, date_format: str | None) 
         return Times(np.array([], dtype="M8[us]"), np.array([], dtype=np.int64), {})
     if date_format is not None:
         return _read_format(texts, place, date_format)
-    plain = _read_iso(texts) or _read_unix(texts, place) or _read_seasons(texts)
+    if (iso := _read_iso(texts)) is not None:
+        refuse_swapped(texts, None, iso.walls, place)
+        return iso
+    plain = _read_unix(texts, place) or _read_seasons(texts)
     return plain or _read_ranges(texts, place) or _read_form(texts, place)
 
 
@@ -243,6 +250,7 @@ def _read_unix(texts: Sequence[str], place: Place) -> Times | None:
 
 def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
+    refuse_half_read(texts, place)
     forms = fitting_forms(texts)
     if not forms:
         faults = {at: place.fault(at, text, "is not a date", _hint(text)) for at, text in enumerate(texts)}
@@ -254,7 +262,8 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
         firsts = " or ".join(order.removesuffix(" first") for order in orders)
         raise place.refuse(at, f"{texts[at]!r} may be {firsts} first.", order_hint(texts[at], orders))
     form, found = forms[chosen], readings[chosen]
-    refuse_swapped(texts, form, found, place)
+    if form.order in {DAY_FIRST, MONTH_FIRST}:
+        refuse_swapped(texts, form.order, _times(found, {}).walls, place)
     if form.name == "YYYYMM" and is_week_name(place.column):
         week = f"{texts[0][:4]}-W{texts[0][4:]}"
         hint = f"Write weeks as {week}; if they are months, give --date-format %Y%m."

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,33 @@ def test_days_and_months_that_a_spreadsheet_swapped_are_refused(swapped: str, us
     assert f"--date-format '{usual}'" in caught.value.hint
     assert not read(cells, usual).faults
     assert not read([f"{day:{usual}}" for day in [*days[30:], *days[:30]]]).faults
+
+
+@pytest.mark.parametrize("write", [dt.date.isoformat, lambda day: day], ids=["text", "typed"])
+def test_dates_of_a_workbook_whose_days_and_months_were_swapped_are_refused(write: Callable[[dt.date], object]) -> None:
+    """As text in ISO 8601 and typed; of months come the first days of each January. Days in another order stay."""
+    days = [dt.date(2023, 3, 1) + dt.timedelta(days=at) for at in range(60)]
+    swapped = [day.replace(day=day.month, month=day.day) if day.day <= 12 else day for day in days]
+    months = [dt.date(2020 + at // 12, 1, 1 + at % 12) for at in range(36)]
+
+    for cells in (swapped, months):
+        with pytest.raises(TableInvalid, match="only with day and month swapped"):
+            read([write(day) for day in cells])
+
+    assert not read([write(day) for day in [*days[30:], *days[:30]]]).faults
+    assert not read([write(dt.date(2023, at, 5)) for at in range(1, 13)]).faults
+    assert not read([write(dt.date(2023, 1, 1) + dt.timedelta(days=at)) for at in range(12)]).faults
+
+
+def test_dates_that_a_workbook_has_half_as_text_are_refused_by_name() -> None:
+    """13/03/2024 stays text where the month comes first; a lone cell of another kind has its own message."""
+    days = [dt.date(2024, 3, 1) + dt.timedelta(days=at) for at in range(40)]
+    cells = [f"{day:%Y-%d-%m}" if day.day <= 12 else f"{day:%d/%m/%Y}" for day in days]
+
+    with pytest.raises(TableInvalid, match=r"'2024-01-03' \(row 2\) is a date and '13/03/2024' \(row 14\) is text"):
+        read(cells)
+
+    assert len(read([*(f"{day:%Y-%m-%d}" for day in days), "13/03/2024"]).faults) == 1
 
 
 def test_days_that_excel_counts_are_refused_by_name() -> None:
