@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_text
-from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, count_of_time, fitting_forms, is_week_name, parse_all
+from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, count_of_time, fitting_forms, parse_all
 from models.tables.date_order import (
     YEAR_ALONE,
     YEAR_HINT,
@@ -22,6 +22,7 @@ from models.tables.date_order import (
     order_hint,
     refuse_half_read,
     refuse_swapped,
+    refuse_weeks,
     settle_order,
 )
 from models.tables.eras import refuse_buddhist
@@ -251,6 +252,7 @@ def _read_unix(texts: Sequence[str], place: Place) -> Times | None:
 def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
     refuse_half_read(texts, place)
+    refuse_weeks(texts, place)
     forms = fitting_forms(texts)
     if not forms:
         faults = {at: place.fault(at, text, "is not a date", _hint(text)) for at, text in enumerate(texts)}
@@ -264,10 +266,6 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     form, found = forms[chosen], readings[chosen]
     if form.order in {DAY_FIRST, MONTH_FIRST}:
         refuse_swapped(texts, form.order, _times(found, {}).walls, place)
-    if form.name == "YYYYMM" and is_week_name(place.column):
-        week = f"{texts[0][:4]}-W{texts[0][4:]}"
-        hint = f"Write weeks as {week}; if they are months, give --date-format %Y%m."
-        raise place.refuse(0, f"{texts[0]!r} may be a week or a month.", hint)
     example = next(at for at, one in enumerate(found) if one is not None)
     faults = {}
     for at, one in enumerate(found):

@@ -227,6 +227,9 @@ def test_every_format_says_the_same(name: str) -> None:
             "two columns of dates",
         ),
         (b"Week,y\n202301,1\n202302,2\n", "d.csv", "may be a week or a month.*2023-W01.*--date-format %Y%m"),
+        (b"week,y\n2024-01,1\n2024-02,2\n", "d.csv", "may be a week or a month.*2024-W01.*--date-format %Y-%m"),
+        (b"KW;y\n01/2024;1\n02/2024;2\n", "d.csv", "may be a week or a month.*2024-W01.*--date-format %m/%Y"),
+        (b"week,y\n2024/12,1\n2024/13,2\n", "d.csv", "'2024/13' is a week and not a date.*2024-W13"),
         (workbook({"A": ROWS, "B": ROWS}), "d.xlsx", "2 sheets with rows: A, B.*--sheet"),
     ],
 )
