@@ -94,6 +94,17 @@ def _text(cell: object) -> str:
     return cell.isoformat() if isinstance(cell, date | time) else str(cell)
 
 
+def as_time_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column of dates or parts of dates as text; 2024.0, which programs write beside empty cells, is 2024."""
+    import pyarrow.compute as pc
+
+    texts = as_text(column)
+    whole = pc.match_substring_regex(texts, r"^\s*\d{1,8}\.0+\s*$")
+    if texts.null_count == len(texts) or not pc.all(whole).as_py():
+        return texts
+    return pc.replace_substring_regex(texts, r"\.0+\s*$", "")
+
+
 def as_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a column as text: whole numbers without a point, null where a cell is empty."""
     import pyarrow as pa

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from models.tables.cells import as_text
+from models.tables.cells import as_time_text
 
 MONTHS: Mapping[str, int] = {
     name: month
@@ -250,7 +250,7 @@ def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return True
-    texts = [one.strip() for one in as_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
+    texts = [one.strip() for one in as_time_text(column.slice(0, SAMPLE)).to_pylist() if one is not None]
     return bool(texts) and all(map(is_dated, texts))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
-from models.tables.cells import as_text
+from models.tables.cells import as_time_text
 from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, count_of_time, fitting_forms, parse_all
 from models.tables.date_order import (
     YEAR_ALONE,
@@ -85,7 +85,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         shown = [str(wall)[:10] for wall in typed.walls[firsts]]
         refuse_swapped(shown, None, typed.walls[firsts], Place(name, rows[firsts]))
         return _in_range(typed, column, name, rows)
-    encoded = as_text(column).dictionary_encode()
+    encoded = as_time_text(column).dictionary_encode()
     distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
     first = np.full(len(distinct) + 1, -1, dtype=np.int64)

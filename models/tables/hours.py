@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.columns import find_column
 from models.errors import Finding
-from models.tables.cells import as_text
+from models.tables.cells import as_time_text
 from models.tables.date_forms import looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
@@ -68,7 +68,7 @@ def read_clock(column: Any, name: str) -> ClockTimes | None:  # noqa: ANN401 - p
     kind = plain_name(name)
     if kind not in CLOCKS | ENDINGS | PERIODS:
         return None
-    encoded = as_text(column).dictionary_encode()
+    encoded = as_time_text(column).dictionary_encode()
     if encoded.null_count or not len(encoded):
         return None
     read = _read_texts([one.strip() for one in encoded.dictionary.to_pylist()], kind, name)
@@ -137,7 +137,7 @@ def join_texts(dates: Any, texts: Any) -> Any:  # noqa: ANN401 - pyarrow's
 
     if pa.types.is_timestamp(dates.type):
         dates = dates.cast(pa.date32())
-    days = pc.replace_substring_regex(pc.utf8_trim_whitespace(as_text(dates)), r"[ T]0?0:00(:00(\.0+)?)?$", "")
+    days = pc.replace_substring_regex(pc.utf8_trim_whitespace(as_time_text(dates)), r"[ T]0?0:00(:00(\.0+)?)?$", "")
     return pc.binary_join_element_wise(days, texts, " ")
 
 
@@ -194,7 +194,7 @@ def _unpivot(sheet: Sheet, names: Sequence[str], clock: ClockTimes, others: Sequ
     columns[time] = join_clock(columns[time], ClockTimes(np.tile(clock.minutes, rows)))
     cells = [sheet.columns[name] for name in names]
     if len({cell.type for cell in cells}) > 1:
-        cells = [as_text(cell) for cell in cells]
+        cells = [as_time_text(cell) for cell in cells]
     order = (np.arange(rows)[:, None] + rows * np.arange(width)).ravel()
     value = "value" if "value" not in columns else "value of the hour"
     columns[value] = pa.concat_arrays(cells).take(pa.array(order))

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.columns import NAMES
 from models.errors import Finding
-from models.tables.cells import as_text
+from models.tables.cells import as_time_text
 from models.tables.date_forms import MONTHS, is_dated, looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
@@ -89,7 +89,7 @@ def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
 
     if pa.types.is_time(column.type) or re.sub(r"[_\s]+", " ", name.lower()) in NAMES_OF_PARTS:
         return True
-    clocks = pc.match_substring_regex(as_text(column).drop_null(), _CLOCK)
+    clocks = pc.match_substring_regex(as_time_text(column).drop_null(), _CLOCK)
     return bool(len(clocks) and pc.all(clocks).as_py())
 
 
@@ -122,7 +122,7 @@ def _refuse_sparse_years(sheet: Sheet, lower: dict[str, str]) -> None:
     name = next((lower[one] for one in YEARS if one in lower), None)
     if name is None or not any(one in lower for one in (*MONTHS_OF, *WEEKS, *QUARTERS)):
         return
-    texts = pc.utf8_trim_whitespace(as_text(sheet.columns[name]))
+    texts = pc.utf8_trim_whitespace(as_time_text(sheet.columns[name]))
     years = texts.drop_null()
     is_year = pc.all(pc.match_substring_regex(years, r"^\d{4}$")).as_py()
     if len(years) and is_year and texts[0].is_valid and 2 * texts.null_count >= len(texts):
@@ -139,7 +139,7 @@ def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str
     columns = dict(sheet.columns)
     for name, number in ((months, _number_of_month), (quarters, _number_of_quarter)):
         if name is not None:
-            columns[name] = _each(as_text(columns[name]), number)
+            columns[name] = _each(as_time_text(columns[name]), number)
     numbered = replace(sheet, columns=columns)
     if months and quarters and _part(numbered, lower, MONTHS_OF, _RANGES[MONTHS_OF]):
         fits = _part(numbered, lower, QUARTERS, _RANGES[QUARTERS])
@@ -176,14 +176,14 @@ def _part(sheet: Sheet, lower: dict[str, str], names: Sequence[str], cells: str)
     name = next((lower[one] for one in names if one in lower), None)
     if name is None:
         return None
-    fits = pc.match_substring_regex(pc.utf8_trim_whitespace(as_text(sheet.columns[name])), cells)
+    fits = pc.match_substring_regex(pc.utf8_trim_whitespace(as_time_text(sheet.columns[name])), cells)
     return name if not fits.null_count and pc.all(fits).as_py() else None
 
 
 def _joined(sheet: Sheet, names: Sequence[str], sign: str) -> Sheet:
     import pyarrow.compute as pc
 
-    texts = [pc.utf8_trim_whitespace(as_text(sheet.columns[name])) for name in names]
+    texts = [pc.utf8_trim_whitespace(as_time_text(sheet.columns[name])) for name in names]
     width = 1 if sign == "-Q" else 2
     padded = [texts[0], *(pc.utf8_lpad(text, width, "0") for text in texts[1:])]
     dates = pc.binary_join_element_wise(*padded, sign)
@@ -198,7 +198,7 @@ def ends_rows(sheet: Sheet, time: str, name: str) -> bool:
     if len(sheet.rows) < LEAST_ENDS or not looks_dated(sheet.columns[name]):
         return False
     follows = pc.equal(
-        as_text(sheet.columns[name]).slice(0, len(sheet.rows) - 1), as_text(sheet.columns[time]).slice(1)
+        as_time_text(sheet.columns[name]).slice(0, len(sheet.rows) - 1), as_time_text(sheet.columns[time]).slice(1)
     )
     return bool((pc.sum(follows).as_py() or 0) >= SHARE_OF_ENDS * len(follows))
 
