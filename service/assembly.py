@@ -211,6 +211,7 @@ def _register_collectors(service: Service, counter: JobCounter, facts: SharedFac
             inputs=service.recent_inputs.publish(champions),
             live=service.scorer.live,
             jobs=counter.newest,
+            is_memory_short=service.metrics.resources.is_memory_short(),
         )
 
     def live() -> LiveScores | None:
@@ -222,6 +223,8 @@ def _register_collectors(service: Service, counter: JobCounter, facts: SharedFac
         return leader.jobs if leader else counter.newest
 
     facts.read_own = own_facts
+    resources = service.metrics.resources
+    resources.pids, resources.other_memory = facts.pids, lambda: [one.is_memory_short for one in facts.others()]
     registry = service.metrics.registry
     registry.register(ModelMetrics(service.catalog, service.recent_inputs, facts.others))
     registry.register(DatabaseMetrics(service.database, facts.others))

@@ -25,6 +25,7 @@ class Facts:
         pid: Its process id.
         leads: Whether it scores forecasts and deletes old ones.
         is_database_up: Whether the database answered its last check.
+        is_memory_short: Whether a request to it did not get its memory in the last minute.
         loaded: When each champion was loaded, seconds since 1970, by name and version.
         inputs: Its newest inputs, by name and version.
         live: The last count of live accuracy.
@@ -38,6 +39,7 @@ class Facts:
     inputs: Published
     live: LiveScores | None = None
     jobs: JobCounts | None = None
+    is_memory_short: bool = False
 
 
 class SharedFacts:

@@ -29,7 +29,25 @@ def share_values(folder: Path, place: int) -> None:
 
 def collect_shared(registry: CollectorRegistry, folder: Path) -> None:
     """Let a registry return what all processes count in a folder."""
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    SharedCounts(registry, folder)
+
+
+class SharedCounts(MultiProcessCollector):
+    """What all processes count; if no file can be opened, what they had counted when one could."""
+
+    def __init__(self, registry: CollectorRegistry, folder: Path) -> None:
+        """Register for a folder."""
+        self._last: list[Metric] = []
+        super().__init__(registry, str(folder))  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the sums."""
+        try:
+            found = list(super().collect())  # type: ignore[no-untyped-call]
+        except OSError:
+            found = []
+        self._last = found or self._last
+        return self._last
 
 
 class ProcessSums(Collector):

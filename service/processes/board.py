@@ -1,7 +1,7 @@
 """Board: a folder in which each server process publishes facts, and reads those of the others."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +19,7 @@ class Board(Generic[T]):
 
     folder: Path
     place: int
+    _known: list[T] = field(default_factory=list)
 
     def publish(self, facts: T) -> None:
         """Replace the facts of this process."""
@@ -27,9 +28,15 @@ class Board(Generic[T]):
         draft.replace(_file(self.folder, self.place))
 
     def others(self) -> list[T]:
-        """Return the facts of the other processes that have published any."""
+        """Return the facts of the other processes that have published any; the last ones if no file can be opened."""
         own = _file(self.folder, self.place)
-        return [found for path in sorted(self.folder.glob("facts-*.pickle")) if path != own for found in _read(path)]
+        try:
+            paths = [path for path in sorted(self.folder.glob("facts-*.pickle")) if path != own]
+            found = [one for path in paths for one in _read(path)]
+        except OSError:  # no file descriptor is left
+            return list(self._known)
+        self._known[:] = found
+        return found
 
 
 def forget(folder: Path, place: int) -> None:

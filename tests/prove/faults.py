@@ -135,7 +135,7 @@ def little_memory(server: ServerProcess, _home: Path) -> Iterator[None]:
     process.rlimit(psutil.RLIMIT_AS, before)
 
 
-def clock(offset: str) -> Expected:
+def clock(offset: str, state: str, seconds: float) -> Expected:
     """Return a clock that is set by an offset, as "-1d"; the service runs with libfaketime."""
 
     @contextmanager
@@ -147,7 +147,8 @@ def clock(offset: str) -> Expected:
         file.write_text("+0")
 
     preloaded = {"LD_PRELOAD": FAKETIME, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    return Expected(step, environment={**preloaded, "FAKETIME_TIMESTAMP_FILE": "{home}/offset"})
+    environment = {**preloaded, "FAKETIME_TIMESTAMP_FILE": "{home}/offset"}
+    return Expected(step, "clock", state, "almanac_clock_jump_seconds", seconds, environment=environment)
 
 
 DATABASE = ("database", "DATABASE_UNREACHABLE", "almanac_database_up", 0.0)
@@ -161,8 +162,8 @@ FAULTS: Mapping[str, Expected] = {
     "memory limit met by a request": Expected(
         little_memory, "memory", "short", 'almanac_resource_short{resource="memory"}', 1.0
     ),
-    "clock set back a day": clock("-1d"),
-    "clock set forward a day": clock("+1d"),
+    "clock set back a day": clock("-1d", "set back", -86_400),
+    "clock set forward a day": clock("+1d", "set forward", 86_400),
 }
 
 

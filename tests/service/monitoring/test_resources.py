@@ -1,6 +1,8 @@
 """Resources: what the process is short of shows in /health/ready and in a gauge, and forecasts go on."""
 
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -85,4 +87,43 @@ def test_files_are_short_if_they_cannot_be_counted(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("service.monitoring.resources.os.listdir", refuse)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
 
-    assert Resources().states() == {"files": "short", "memory": "ok"}
+    assert Resources().states() == {"files": "short", "memory": "ok", "clock": "ok"}
+
+
+def test_the_files_of_another_process_are_counted() -> None:
+    """One that has ended is not short of them, and memory is what it says."""
+    found = Resources()
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    found.pids = lambda: [other.pid]
+
+    try:
+        before = found.are_short()
+        psutil.Process(other.pid).rlimit(psutil.RLIMIT_NOFILE, (10, 4096))
+        during = found.are_short()
+    finally:
+        other.communicate()
+    found.other_memory = lambda: [False, True]
+
+    assert (before["files"], during["files"]) == (False, True)
+    assert found.are_short() == {"files": False, "memory": True}
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(-86_400, "set back"), (86_400, "set forward"), (5, "ok")])
+def test_a_clock_that_was_set_shows_until_it_is_right_again(
+    quiet: TestClient, monkeypatch: pytest.MonkeyPatch, seconds: float, word: str
+) -> None:
+    """Or for an hour: then it was wrong before."""
+    ahead = resources._ahead()
+    monkeypatch.setattr(resources, "_ahead", lambda: ahead + seconds)
+
+    state, gauges = quiet.get("/health/ready").json()["clock"], quiet.get("/metrics").text
+    gauge = next(
+        float(line.split()[1]) for line in gauges.splitlines() if line.startswith("almanac_clock_jump_seconds ")
+    )
+    monkeypatch.setattr(resources, "CLOCK_SECONDS", -1.0)
+    later = quiet.get("/health/ready").json()["clock"]
+    monkeypatch.setattr(resources, "_ahead", lambda: ahead + seconds + 3)
+
+    assert state == word
+    assert gauge == pytest.approx(0 if word == "ok" else seconds, abs=5)
+    assert (later, quiet.get("/health/ready").json()["clock"]) == ("ok", "ok")

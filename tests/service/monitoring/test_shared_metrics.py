@@ -55,6 +55,31 @@ def test_every_process_returns_the_sums_of_all(make: Make) -> None:
         assert (read(metrics, "requests_in_flight"), read(metrics, "ledger_waiting")) == (2, 6)
 
 
+def test_without_file_descriptors_the_last_counts_are_returned(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are the facts of the others: no file can be opened, nor the folder listed."""
+    metrics = make(0)
+    boards: list[Board[Facts]] = [Board(tmp_path, place) for place in (0, 1)]
+    metrics.count_request("/forecast", "POST", 200, 0.002)
+    boards[1].publish(facts(pid=7))
+    before = [one.pid for one in boards[0].others()], read(metrics, "errors_total", code="X")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    assert read(metrics, "requests_total", route="/forecast", method="POST", status="200") == 1
+    with monkeypatch.context() as patched:
+        for name in ("scandir", "listdir"):
+            patched.setattr(os, name, refuse)
+        patched.setattr("builtins.open", refuse)
+        patched.setattr("io.open", refuse)
+        after = [one.pid for one in boards[0].others()], read(metrics, "errors_total", code="X")
+        assert read(metrics, "requests_total", route="/forecast", method="POST", status="200") == 1
+
+    assert before == after == ([7], None)
+
+
 def test_a_counter_does_not_decrease_when_a_process_ends(make: Make, tmp_path: Path) -> None:
     """Its gauges vanish with it; the process that replaces it goes on counting."""
     dead, other = make(0), make(1)
