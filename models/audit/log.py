@@ -33,15 +33,14 @@ class AuditLine:
 
 
 def record(home: Path, actor: str, action: str, **details: str | int | None) -> None:
-    """Append a line; several processes may do so at once.
+    """Append a line; several processes may do so at once. Raise FileNotFoundError without a home: none is created.
 
     Args:
-        home: ALMANAC_HOME.
+        home: ALMANAC_HOME; one that has vanished, such as an unmounted volume, must not come back empty.
         actor: Who did it: `user:NAME` of the system, `key:NAME`, or `address:IP` of a service without keys.
         action: What, such as `alias.set`, `schedule.create`, `key.add` or `series.erase`.
         details: To what. Never a key, nor the id of an erased series.
     """
-    home.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(home / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -51,7 +50,8 @@ def record(home: Path, actor: str, action: str, **details: str | int | None) -> 
 
 
 def record_own(home: Path, action: str, **details: str | int | None) -> None:
-    """Append a line of this system's user."""
+    """Append a line of this system's user; a home that does not exist yet is created."""
+    home.mkdir(parents=True, exist_ok=True)
     record(home, f"user:{_user()}", action, **details)
 
 

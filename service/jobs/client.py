@@ -49,6 +49,7 @@ class JobsClient:
         self._client: Client | None = None
         file = sqlite_file(url)
         self._file = None if file is None else SqliteFile(file)
+        self._had_folder = False
 
     async def run(self, work: Callable[Concatenate[Client, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of `work`, called with DBOS's client in a thread; create the database if there is none.
@@ -138,13 +139,20 @@ class JobsClient:
 
     def _is_absent(self) -> bool:
         """Return whether there is no SQLite file and none was open; a file that was deleted since is an error instead."""
-        return self._file is not None and self._client is None and not self._file.path.exists()
+        if self._file is None:
+            return False
+        self._had_folder = self._had_folder or self._file.path.parent.is_dir()
+        return self._client is None and not self._file.path.exists()
 
     def _create_file(self) -> None:
         """Create a missing SQLite file in WAL mode, in which readers and writers do not block each other."""
-        if self._file is None or self._file.path.exists():
+        if self._file is None or not self._is_absent():
             return
         path = self._file.path
+        if self._had_folder and not path.parent.is_dir():
+            raise JobsUnreachable(
+                f"{path.parent} does not exist any more.", hint="Bring the folder back, or mount its volume."
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -27,7 +27,7 @@ class IndexFollower:
     def __init__(self, cache: ArtifactCache, silence: float = inf) -> None:
         """Read nothing yet; an index is stale after `silence` seconds without another one."""
         self._cache, self._silence = cache, silence
-        self._state, self._heard = 0, time.monotonic()
+        self._state, self._heard, self._had_home = 0, time.monotonic(), False
 
     async def follow(self, known: RegistryIndex) -> RegistryIndex:
         """Return the index that follows `known`: that object itself if nothing has changed."""
@@ -44,10 +44,15 @@ class IndexFollower:
 
     async def _check_writing(self, known: RegistryIndex) -> RegistryIndex:
         """Know that nothing is served from the registry if the cache cannot be written: the starter answers meanwhile."""
-        error = await asyncio.to_thread(self._cache.write_error)
-        if error is None:
-            return known
-        detail = f"the cache cannot be written ({error.strerror or error})."
+        home = self._cache.root.parent
+        if self._had_home and not home.is_dir():
+            detail = f"{home} does not exist any more."
+        else:
+            error = await asyncio.to_thread(self._cache.write_error)
+            self._had_home = self._had_home or home.is_dir()
+            if error is None:
+                return known
+            detail = f"the cache cannot be written ({error.strerror or error})."
         return RegistryIndex(state="unwritable", detail=detail, checked=datetime.now(UTC).isoformat(timespec="seconds"))
 
     def _without_news(self, known: RegistryIndex) -> RegistryIndex:

@@ -34,6 +34,18 @@ def test_a_changed_line_breaks_the_one_after_it(tmp_path: Path, old: str, new: s
     assert [line.number for line in log.read(tmp_path) if not line.is_intact] == broken
 
 
+def test_a_home_that_has_vanished_is_not_created_anew(tmp_path: Path) -> None:
+    """By a service; a person's command makes the first one."""
+    home = tmp_path / "home"
+
+    with pytest.raises(FileNotFoundError):
+        log.record(home, "key:me", "alias.set")
+    assert not home.exists()
+    log.record_own(home, "key.add")
+
+    assert [line.data["action"] for line in log.read(home)] == ["key.add"]
+
+
 def test_a_home_without_changes_has_no_lines(tmp_path: Path) -> None:
     """Reading makes no file."""
     assert list(log.read(tmp_path)) == []

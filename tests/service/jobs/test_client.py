@@ -36,6 +36,22 @@ def test_reading_creates_no_database(start: Callable[..., TestClient], home: Ser
     assert not (home.path / "jobs.db").exists()
 
 
+def test_a_home_that_has_vanished_is_not_created_anew(start: Callable[..., TestClient], home: ServiceHome) -> None:
+    """By a job, or a look at the cache; the job is accepted when the home is back."""
+    client, away = start(wait=False, poll_seconds=0.2), home.path.with_name("away")
+    client.get("/jobs").raise_for_status()
+    home.path.rename(away)
+
+    refused = client.post("/jobs", json={"name": "sales", "config": CONFIG})
+    was_created = home.path.exists()
+    away.rename(home.path)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "JOBS_UNREACHABLE")
+    assert "does not exist any more" in refused.json()["detail"]
+    assert not was_created
+    assert post(client)["state"]
+
+
 def test_an_unreachable_database_is_503(start: Callable[..., TestClient]) -> None:
     """Without its password in the error; other routes still work."""
     client = start(wait=False, jobs_url="postgresql://me:secret@127.0.0.1:1/jobs")

@@ -31,6 +31,7 @@ def test_a_ready_service_lists_its_champions(shared_client: TestClient) -> None:
         "registry": "ok",
         "files": "ok",
         "memory": "ok",
+        "clock": "ok",
     }
 
 
