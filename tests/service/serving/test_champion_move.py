@@ -68,6 +68,7 @@ def test_a_move_is_answered_and_recorded_only_if_something_changes(
 ) -> None:
     """With its reason, in the run and in the audit log."""
     registry = FakeRegistry({"champion": "2", "previous": "1"})
+    home.path.mkdir()
 
     answer = ask(registry, move)
 
