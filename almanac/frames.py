@@ -117,6 +117,8 @@ def read_frame(data: Any, columns: Columns) -> Frame:  # noqa: ANN401 - a frame 
 
 def _wrapped(data: Any) -> nw.DataFrame[Any]:  # noqa: ANN401 - a frame of any kind
     """Return the data as a frame of narwhals; raises DataInvalid."""
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
     try:
         found = nw.from_native(data, eager_only=True, allow_series=True)
         if getattr(data, "ndim", 0) == 2 and (levels := getattr(data.columns, "nlevels", 1)) > 1:  # noqa: PLR2004
@@ -134,7 +136,7 @@ def _wrapped(data: Any) -> nw.DataFrame[Any]:  # noqa: ANN401 - a frame of any k
         lazy = "Call .collect() first: give" if type(data).__name__ == "LazyFrame" else "Give"
         raise DataInvalid(
             f"The data is a {type(data).__name__}, not a frame.",
-            hint=f"{lazy} a pandas or polars frame with the columns unique_id, ds and y.",
+            hint=f"{lazy} a pandas or polars frame, or a pyarrow Table, with the columns unique_id, ds and y.",
         ) from error
     if isinstance(found, nw.Series) and not any(map(_is_dates, _levels(frame))):
         raise DataInvalid(

@@ -214,6 +214,8 @@ def load(model: str | Path) -> Model:
         raise RequestError(
             f"The model is a {type(model).__name__}.", hint='Give a name such as "starter", or a model\'s folder.'
         )
+    if not str(model).strip() or model == Path():
+        raise RequestError("The model's name is empty.", hint='Give a name such as "starter", or a model\'s folder.')
     if str(model) == starters.NAME:
         return Model(starters.NAME, starters.version(), None, None, None)
     folder = Path(model)

@@ -20,7 +20,7 @@ from almanac.options import ForecastOptions, ReadingOptions, check_options, colu
 from almanac.progress import shown_progress
 from almanac.reading import in_python
 from models.columns import find_column
-from models.errors import AlmanacError, DataInvalid
+from models.errors import AlmanacError, DataInvalid, ModelUnknown
 from models.names import STARTER
 from service.errors import BatchTooLarge, BodyTooLarge
 
@@ -133,7 +133,14 @@ def _covariates(data: Any, model: str | None, options: ForecastOptions) -> Call[
     if options.get("future") is None and len(getattr(data, "columns", ())) <= LONG_COLUMNS:
         return (), ()
     name = model or (yield from ask_json(Request("GET", "models"))).get("default") or STARTER
-    spec = (yield from ask_json(Request("GET", f"models/{quote(name)}")))["spec"]
+    try:
+        spec = (yield from ask_json(Request("GET", f"models/{quote(name)}")))["spec"]
+    except ModelUnknown:  # perhaps a family of models by segment, which have the same covariates
+        listed = (yield from ask_json(Request("GET", "models")))["models"]
+        member = next((one["name"] for one in listed if one["name"].startswith(f"{name}-")), None)
+        if member is None:
+            raise
+        spec = (yield from ask_json(Request("GET", f"models/{quote(member)}")))["spec"]
     return spec.get("past_covariates") or (), spec.get("future_covariates") or ()
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,15 +86,21 @@ class Progress:
         on_event({"text": text, "candidate": name, "epoch": record.epoch, "step": record.step, **known})
 
     @contextmanager
-    def counting(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Yield what to call with the number of series done; a file gets a line for each tenth of them."""
-        text = f"{name}: {{}} of {total} series".format
+    def counting(self, name: str, total: int, of: str = "series") -> Iterator[Callable[[int], None]]:
+        """Yield what to call with the number of series done, or of something else; a file gets a line for each tenth of them."""
+        text = f"{name}: {{}} of {total} {of}".format
         if not self.console.is_terminal:
             tenth = max(1, -(-total // 10))
             yield lambda done: self.report(text(done)) if done % tenth == 0 and total > SILENT_SERIES else None
             return
-        with Live(Text(text(0)), console=self.console, refresh_per_second=4, transient=True) as live:
-            yield lambda done: live.update(Text(text(done)))
+        began, shown = time.monotonic(), [0]
+        with Live(
+            get_renderable=lambda: Text(f"{text(shown[0])}, {time.monotonic() - began:.0f} s"),
+            console=self.console,
+            refresh_per_second=4,
+            transient=True,
+        ):
+            yield partial(shown.__setitem__, 0)
 
 
 @contextmanager

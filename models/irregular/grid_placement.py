@@ -13,7 +13,7 @@ from models.calendar.grid import fewest_steps
 from models.calendar.timestamps import Timestamps, to_instants, write_exactly
 from models.calendar.zoned_grid import Frequency, calendar_clock, infer_frequency
 from models.covariates import Covariates
-from models.errors import Finding, FrequencyNotInferred, SeriesTooLong
+from models.errors import Finding, FrequencyError, FrequencyNotInferred, SeriesError, SeriesTooLong
 from models.irregular.far_dates import FarDate, find_far_dates, find_lone_dates, may_have_far_dates
 from models.irregular.repairs import Repair, list_repairs, snapped_repair
 from models.values import Values, all_finite
@@ -82,7 +82,9 @@ def place(
     if missing == "zero":
         values[absent] = 0.0
     repairs += list_repairs("GAP_ZERO" if missing == "zero" else "GAP_INSERTED", absent) + _snapped(found)
-    findings = (*grid.findings(numbers), *(() if missing == "zero" else _ask_zero(numbers, absent)))
+    findings = grid.findings(numbers)
+    if missing != "zero" and grid.own is None:
+        findings += _ask_zero(numbers, absent)
     placed = {name: grid.spread(one) for name, one in covariates.items()}
     return Placed(values, grid.start, found.frequency, repairs, findings, placed)
 
@@ -99,6 +101,7 @@ class _Grid:
         absent: Whether a step has no timestamp, shape (length,).
         is_full: Whether every step has one, and every timestamp a step.
         may_have_far_dates: Whether a date may be so far from all others that it is a mistake.
+        own: The frequency that the dates have by themselves if it is longer than the stated one, else None.
     """
 
     clock: Timestamps
@@ -108,12 +111,23 @@ class _Grid:
     absent: NDArray[np.bool_]
     is_full: bool
     may_have_far_dates: bool
+    own: Frequency | None
 
     def findings(self, numbers: Values) -> tuple[Finding, ...]:
-        """Return a finding for each date outlier and far date; dates without a value are not far dates."""
+        """Return findings: a frequency that is too fine, each date outlier and far date; dates without a value are not far dates."""
+        outliers = self.outliers if self.own is None else (*self.outliers, self._too_fine(self.own))
         if not self.may_have_far_dates:
-            return self.outliers
-        return (*self.outliers, *_strays(numbers, self.clock, self.found.frequency))
+            return outliers
+        return (*outliers, *_strays(numbers, self.clock, self.found.frequency))
+
+    def _too_fine(self, own: Frequency) -> Finding:
+        return Finding(
+            "FREQUENCY_FINER",
+            f"The frequency is {self.found.frequency.name}, but the timestamps are those of {own.name}: {int(self.absent.sum())} of "
+            f"{len(self.absent)} steps have no value.",
+            "/timestamps",
+            f"Leave the frequency out, or give {own.name}.",
+        )
 
     def spread(self, numbers: Values) -> Values:
         """Return numbers, one for each date, at their steps, NaN between them, shape (length,)."""
@@ -151,8 +165,25 @@ def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
     absent[found.steps[found.steps != LEFT_OUT]] = False
     is_full = length == len(clock) and not absent.any()
     return _Grid(
-        clock, found, _start(found, clock, dates), _outliers(found, clock), absent, is_full, may_have_far_dates(clock)
+        clock,
+        found,
+        _start(found, clock, dates),
+        _outliers(found, clock),
+        absent,
+        is_full,
+        may_have_far_dates(clock),
+        _own_frequency(dates, frequency) if frequency and absent.sum() > len(clock) else None,
     )
+
+
+def _own_frequency(dates: Dates, stated: Frequency) -> Frequency | None:
+    """Return the frequency of dates that miss no step of it, None if they have none or the stated one."""
+    try:
+        own = infer_for(dates)
+        steps = align(calendar_clock(dates.stamps, own, dates.timezone), own).steps
+    except (FrequencyError, SeriesError):
+        return None
+    return own if own != stated and int(steps.max()) < len(steps) else None
 
 
 def check_weeks(clock: Timestamps, frequency: Frequency) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import almanac
-from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, SeriesAllMissing, TimestampsDuplicated
+from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, RequestError, SeriesAllMissing, TimestampsDuplicated
 from almanac.reading import in_python
 from tests.almanac.conftest import months
 from tests.artifacts import make_artifact
@@ -305,3 +306,31 @@ def test_a_plot_shows_history_and_forecast() -> None:
     assert [line.get_label() for line in plot.figure.axes[0].lines] == ["observed", "median"]
     with pytest.raises(DataInvalid, match="'b' has no forecast"):
         found.plot("b")
+
+
+def test_a_frequency_that_is_finer_than_the_dates_is_warned_of() -> None:
+    """Most steps would have no value; the frequency of the dates themselves, and gaps among them, are none."""
+    found = almanac.forecast(months("a"), horizon=3, frequency="D")
+    gappy = almanac.forecast(months("a").drop(index=[5, 6]), horizon=3, frequency="M")
+
+    codes = [one["code"] for one in found.warnings["a"]]
+    assert "FREQUENCY_FINER" in codes
+    assert "MISSING_OR_ZERO" not in codes
+    assert "the timestamps are those of M" in found.warnings["a"][codes.index("FREQUENCY_FINER")]["detail"]
+    assert "FREQUENCY_FINER" not in str(gappy.warnings)
+
+
+def test_a_table_of_arrow_is_a_frame() -> None:
+    """So is a record batch; the forecasts are a table."""
+    table = pa.Table.from_pandas(months("a"), preserve_index=False)
+
+    found = [almanac.forecast(one, horizon=3).frame for one in (table, table.to_batches()[0])]
+
+    assert all(isinstance(one, pa.Table) and one.num_rows == 3 for one in found)
+
+
+@pytest.mark.parametrize("name", ["", " ", Path()])
+def test_a_model_without_a_name_is_refused(name: str | Path) -> None:
+    """Whether there is a registry or not."""
+    with pytest.raises(RequestError, match="The model's name is empty"):
+        almanac.load(name)

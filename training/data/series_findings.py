@@ -35,7 +35,7 @@ def count_gaps(series: Sequence[Series]) -> Iterator[Finding]:
 
 def name_irregular(series: Sequence[Series], rows: Mapping[str, Rows]) -> Iterator[Finding]:
     """Yield the far dates and date outliers with their rows, the jitter, and the question whether missing steps are zeros."""
-    for code in ("DATE_STRAY", "DATE_OUTLIER", "MISSING_OR_ZERO"):
+    for code in ("DATE_STRAY", "DATE_OUTLIER", "FREQUENCY_FINER", "MISSING_OR_ZERO"):
         found = [(one, finding) for one in series for finding in one.findings if finding.code == code]
         if code == "MISSING_OR_ZERO":
             found = [(one, finding) for one, finding in found if not has_hours(one)]
@@ -118,4 +118,4 @@ def _rows_of(group: Rows, value: float) -> str:
 def _hint(finding: Finding) -> str:
     if finding.code == "MISSING_OR_ZERO":
         return "If nothing happened at these steps, give --missing zero."
-    return "Correct the date if this is wrong."
+    return finding.hint if finding.code == "FREQUENCY_FINER" else "Correct the date if this is wrong."

@@ -91,15 +91,17 @@ def train_segments(
             SegmentTrainer,
             (config, column, registry.location, parent, runtime.fit, runtime.combine, runtime.environment),
         )
-        for done in engine.run(work, segments):
-            segment = segments[done.at]
-            failure = done.failure or done.value.get("failure", "")
-            if failure:
-                failed[segment.value] = failure
-                runtime.progress.report(f"{segment.value}: failed: {failure}", "red")
-                continue
-            models[segment.value] = done.value
-            runtime.progress.report(f"{segment.value}: {_said(done.value)}")
+        with runtime.progress.counting("trained", len(segments), "segments") as count:
+            for done in engine.run(work, segments):
+                value, failure = segments[done.at].value, done.failure or done.value.get("failure", "")
+                if failure:
+                    failed[value] = failure
+                else:
+                    models[value] = done.value
+                ended = len(models) + len(failed)
+                said = f"failed: {failure}" if failure else _said(done.value)
+                runtime.progress.report(f"{ended} of {len(segments)}  {value}: {said}", "red" if failure else "")
+                count(ended)
         outcome = SegmentsOutcome(config.name, column, run_id, _ordered(models, segments), _ordered(failed, segments))
         registry.log_json(run_id, outcome.to_dict(), SUMMARY)
         registry.log(run_id, metrics={"segments.trained": len(models), "segments.failed": len(failed)})

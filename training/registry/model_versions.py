@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from models.audit.log import record_own
 from models.errors import ModelUnknown, RegistryError
-from models.names import CHALLENGER, CHAMPION, PREVIOUS
+from models.names import CHALLENGER, CHAMPION, FAMILY, PREVIOUS
 from models.pyfunc import COLUMNS
 from models.registry import champion
 from models.spec import ModelSpec
@@ -25,6 +25,9 @@ MODEL_NOTE = (
     f"Almanac serves the version with the alias `{CHAMPION}`. `{CHALLENGER}` is the newest one, `{PREVIOUS}` the one that "
     "`almanac rollback` goes back to. Each version says which baselines it beats and why it was promoted or not."
 )
+
+SHOWN = 3
+"""Models of a family that an error names."""
 
 MODEL_PACKAGES = ("numpy", "onnxruntime", "pandas")
 """Packages that a registered model needs to predict, besides MLflow."""
@@ -161,7 +164,8 @@ class ModelVersions:
         """Return the version for `name@alias`, `name/version`, or `name` for its champion.
 
         Raises:
-            ModelUnknown: If there is no such name, alias or version; the hint lists the existing ones.
+            ModelUnknown: If there is no such name, alias or version; the hint lists the existing ones. Also for the name of a
+                family of models by segment.
         """
         name, at, alias = model.partition("@")
         if not at:
@@ -171,9 +175,23 @@ class ModelVersions:
         for one in known:
             if (wanted in one.aliases) if at or not number else (wanted == one.version):
                 return one
+        if not known and (members := self._family(name)):
+            some = ", ".join(members[:SHOWN]) + (
+                f" or one of {len(members) - SHOWN} more" if len(members) > SHOWN else ""
+            )
+            raise ModelUnknown(
+                f"{name!r} is no model but a family of {len(members)}, one for each segment.",
+                hint=f"Name the model of a segment: {some}. A service sends each series to its model by a part of its id: use "
+                f"`almanac forecast --url URL --model {name} --id-column SEGMENT,ID`, or almanac.connect(URL).",
+            )
         listed = ", ".join(f"{one.version} ({', '.join(one.aliases)})" if one.aliases else one.version for one in known)
         hint = f"Versions of {name}: {listed}." if known else f"Names: {', '.join(self.names()) or 'none yet'}."
         raise ModelUnknown(f"There is no model {model!r}.", hint=hint)
+
+    def _family(self, name: str) -> list[str]:
+        """Return the names of the models of a family, none if there is no such family."""
+        models = self._all(self._client.search_registered_models, f"tags.`{FAMILY}` = '{name}'")
+        return sorted(one.name for one in models)
 
     @translated
     def names(self) -> list[str]:

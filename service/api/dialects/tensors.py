@@ -21,7 +21,6 @@ HEADER = "inference-header-content-length"
 """How many bytes of a body are JSON; the rest is binary data."""
 TEXT = "BYTES"
 TYPES: Mapping[str, str] = {
-    "BOOL": "?",
     "INT8": "<i1",
     "INT16": "<i2",
     "INT32": "<i4",
@@ -174,7 +173,7 @@ def _from_json(tensor: Tensor, pointer: str) -> list[Any]:
             return flat
     elif tensor.datatype not in TYPES:
         raise _unknown_type(tensor, pointer)
-    elif {type(one) for one in flat} <= {int, float, bool, type(None)}:
+    elif {type(one) for one in flat} <= {int, float, type(None)}:
         with suppress(OverflowError):
             numbers = np.array(flat, dtype=np.float64)
             if _is_of(tensor.datatype, numbers[~np.isnan(numbers)]):

@@ -4,14 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+import almanac
 from models.errors import AlmanacError
 from service.serving.registry_index import ModelVersion, RegisteredModel, RegistryIndex
 from service.serving.segments import SegmentRouter
+from tests.almanac.conftest import transport_to
 from tests.service.home import ServiceHome, eventually
 
 VALUES = [float(number % 12) for number in range(48)]
@@ -224,6 +227,18 @@ def test_a_client_that_sends_no_ids_is_told_what_to_do(shops: TestClient) -> Non
 
     assert (refused.status_code, refused.json()["code"]) == (422, "SEGMENT_UNKNOWN")
     assert shops.post("/v2/forecast", json={**nixtla("a"), "model": "shops-North"}).status_code == 200
+
+
+def test_the_python_client_is_routed_by_its_columns(shops: TestClient) -> None:
+    """The segment and the id together are the id of a series."""
+    frame = pd.DataFrame(rows("7", "8")).assign(region=["North"] * len(VALUES) + ["South"] * len(VALUES))
+    client = almanac.connect("http://testserver", transport=transport_to(shops))
+
+    found = client.forecast(frame, horizon=3, model="shops", id_col=["region", "unique_id"])
+
+    assert sorted(set(found.frame.iloc[:, 0])) == ["North/7", "South/8"]
+    with pytest.raises(almanac.errors.ModelUnknown):
+        client.forecast(frame, horizon=3, model="fields", id_col=["region", "unique_id"])
 
 
 def test_a_family_is_a_model_to_clients_that_look_first(shops: TestClient) -> None:

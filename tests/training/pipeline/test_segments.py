@@ -2,12 +2,13 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from models.errors import DataInvalid, TrainingError
+from models.errors import DataInvalid, ModelUnknown, TrainingError
 from models.names import is_name
 from tests.training.conftest import MakeRuntime
 from tests.training.fakes import make_fit, make_series
@@ -49,8 +50,13 @@ def test_each_segment_has_a_model_and_one_that_fails_stops_no_other(
     """Registered, tagged and logged under one run of one experiment, where they are compared."""
     config = make_config(write_regions(tmp_path / "d.csv", short="west"))
 
-    found = train_segments(config, "region", registry, make_runtime(make_fit()), LocalEngine(1))
+    runtime = make_runtime(make_fit())
+    said: list[str] = []
+    runtime = replace(runtime, progress=replace(runtime.progress, on_event=lambda event: said.append(event["text"])))
 
+    found = train_segments(config, "region", registry, runtime, LocalEngine(1))
+
+    assert [line.split(":")[0] for line in said[1:]] == ["1 of 3  North", "2 of 3  South & East", "3 of 3  west"]
     names = {value: one["name"] for value, one in found.models.items()}
     assert names["North"] == "shops-North"
     assert names.keys() == {"North", "South & East"}
@@ -60,6 +66,9 @@ def test_each_segment_has_a_model_and_one_that_fails_stops_no_other(
     assert registry.models.resolve("shops-North@champion").version == "1"
     tags = registry._client.get_registered_model(names["South & East"]).tags
     assert tags == {"almanac.family": "shops", "almanac.segment_column": "region", "almanac.segment": "South & East"}
+    with pytest.raises(ModelUnknown, match="Name the model of a segment: shops-North, shops-South___East-") as raised:
+        registry.models.resolve("shops")
+    assert "no model but a family of 2" in raised.value.detail
     assert registry.read_json(found.run_id, "segments.json") == json.loads(json.dumps(found.to_dict()))
 
 

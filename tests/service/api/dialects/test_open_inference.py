@@ -232,3 +232,14 @@ def test_a_wrong_time_series_is_named(dialects: TestClient, request_: dict[str, 
     assert response.status_code == 422
     assert text in response.json()["error"]["message"]
     assert set(response.json()["error"]) == {"code", "message", "param", "type"}
+
+
+@pytest.mark.parametrize("datatype", ["BOOL", "FP64"])
+def test_truth_values_are_no_numbers(dialects: TestClient, datatype: str) -> None:
+    """They are refused by name, not read as 0 and 1."""
+    body = {"inputs": [tensor("values", [True, False] * 24, datatype)], "parameters": {"horizon": 3}}
+
+    refused = dialects.post(INFER, json=body)
+
+    assert refused.status_code == 422
+    assert datatype in refused.json()["detail"]
