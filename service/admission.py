@@ -216,24 +216,34 @@ class Costs:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._seconds: dict[Hashable, float] = {}
+        self._means: dict[Hashable, tuple[float, float]] = {}
 
     def knows(self, model: Hashable) -> bool:
         """Return whether a forecast of the model has been measured."""
-        return model in self._seconds
+        return model in self._means
 
     def expect(self, model: Hashable, passes: int) -> float:
         """Return about how many CPU seconds a forecast of so many passes through the network takes; 0 if unknown."""
-        return passes * self._seconds.get(model, 0.0)
+        return passes * self._one_pass(model)
 
     def passes_within(self, model: Hashable, seconds: float, most: int) -> int:
         """Return how many passes take so many CPU seconds, up to `most`; a model that is not known yet runs one."""
-        one = self._seconds.get(model)
-        return most if one == 0 else 1 if one is None else min(most, int(seconds / one))
+        if model not in self._means:
+            return 1
+        one = self._one_pass(model)
+        return most if one == 0 else min(most, int(seconds / one))
 
     def learn(self, model: Hashable, passes: int, seconds: float) -> None:
-        """Include the CPU seconds of a forecast in the average of its model."""
-        one = seconds / max(passes, 1)
-        if model not in self._seconds and len(self._seconds) >= MOST_MODELS:
-            self._seconds.clear()
-        self._seconds[model] = (1 - NEWEST_WEIGHT) * self._seconds.get(model, one) + NEWEST_WEIGHT * one
+        """Include the CPU seconds of a forecast in the average of its model; a pass of a large one counts as one of a small one."""
+        if model not in self._means and len(self._means) >= MOST_MODELS:
+            self._means.clear()
+        mean_passes, mean_seconds = self._means.get(model, (max(passes, 1), seconds))
+        self._means[model] = (
+            mean_passes + NEWEST_WEIGHT * (max(passes, 1) - mean_passes),
+            mean_seconds + NEWEST_WEIGHT * (seconds - mean_seconds),
+        )
+
+    def _one_pass(self, model: Hashable) -> float:
+        """Return the CPU seconds of a pass, 0 if unknown."""
+        passes, seconds = self._means.get(model, (1, 0.0))
+        return seconds / passes

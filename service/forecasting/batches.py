@@ -1,7 +1,8 @@
 """Batches: requests that wait together for the same model run together, without waiting for others to come.
 
-A batch is what has queued while the batch before it ran, within a budget of CPU seconds. What ends soon runs on the event
-loop; between two batches the loop answers whatever else has arrived. Slower batches run in a thread, one for a model.
+A batch is what has queued while the batch before it ran and its answers were sent, within a budget of CPU seconds. What ends
+soon runs on the event loop; between two batches the loop answers whatever else has arrived. Slower batches run in a thread,
+one for a model.
 """
 
 import asyncio
@@ -81,9 +82,21 @@ class Batches:
         queue = self._queues.get(waiting.key)
         if queue is None:
             queue = self._queues[waiting.key] = deque()
-            loop.call_soon(self._next, waiting.key)
+            loop.call_soon(self._gather, waiting.key, 0)
         queue.append(waiting)
         return await waiting.answer
+
+    def _gather(self, key: Hashable, before: int) -> None:
+        """Run the next batch once a round of the event loop has brought no further request, or there are enough.
+
+        In these rounds, which wait for nothing, the loop sends the answers of the batch before and reads what has arrived: one
+        batch takes less time than two. The loop sends what is written in a round at its end; a batch in that round would delay it.
+        """
+        count = len(self._queues[key])
+        if before < count < self._most(key):
+            asyncio.get_running_loop().call_soon(self._gather, key, count)
+        else:
+            self._next(key)
 
     def _next(self, key: Hashable) -> None:
         """Run the next batch of a model, or forget the model if nothing waits."""
@@ -98,8 +111,12 @@ class Batches:
             task = asyncio.ensure_future(self._threads.run(self._compute, batch))
             task.add_done_callback(lambda done: self._end_thread(key, batch, done))
         else:
-            batch = _take(queue, self._costs.passes_within(key, LOOP_SECONDS, MOST_PASSES))
+            batch = _take(queue, self._most(key))
             self._end(key, batch, self._compute(batch))
+
+    def _most(self, key: Hashable) -> int:
+        """Return how many passes of a model run on the event loop at once."""
+        return self._costs.passes_within(key, LOOP_SECONDS, MOST_PASSES)
 
     def _end_thread(self, key: Hashable, batch: Sequence[Waiting], done: asyncio.Future[Sequence[Outcome]]) -> None:
         """Give each request its answer, except at a shutdown, which cancels them."""
@@ -116,7 +133,7 @@ class Batches:
                 waiting.answer.set_exception(outcome)
             else:
                 waiting.answer.set_result(outcome)
-        asyncio.get_running_loop().call_soon(self._next, key)
+        asyncio.get_running_loop().call_soon(self._gather, key, -1)
 
 
 def _take(queue: deque[Waiting], passes: int) -> list[Waiting]:

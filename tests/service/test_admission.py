@@ -132,6 +132,16 @@ def test_the_cost_of_a_forecast_is_learned_by_model() -> None:
     assert costs.expect("new", 1) == 0
 
 
+def test_a_batch_teaches_as_much_as_its_passes_alone() -> None:
+    """Else the first passes of many, which take longest, would keep batches small."""
+    costs = Costs()
+    for _ in range(100):
+        costs.learn("mixed", 1, 0.001)
+        costs.learn("mixed", 9, 0.002)
+
+    assert costs.expect("mixed", 10) == pytest.approx(0.003, rel=0.1)
+
+
 def test_what_is_parsed_on_the_event_loop_is_small() -> None:
     """One series of usual length is, 200 series are not (64 kB: 37 ms), nor is one of a million bytes."""
     assert parse_seconds(1, 1_000) < LOOP_SECONDS

@@ -69,6 +69,23 @@ def test_what_comes_while_a_batch_runs_is_the_next_batch() -> None:
     assert recorder.batches == [[0], [1, 2]]
 
 
+def test_what_the_event_loop_reads_before_a_batch_joins_it() -> None:
+    """A round that brings a request is followed by another; the batch before is answered first."""
+
+    async def run() -> list[int]:
+        first = asyncio.create_task(recorder.run(0, make_model(), 1))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        second = asyncio.create_task(recorder.run(1, make_model(), 1))  # type: ignore[arg-type]
+        await first
+        await asyncio.gather(*(recorder.run(number, make_model(), 1) for number in (2, 3)))  # type: ignore[arg-type]
+        await second
+        return [len(batch) for batch in recorder.batches]
+
+    recorder = Recorder(LOOP_SECONDS / 10)
+
+    assert asyncio.run(run()) == [2, 2]
+
+
 def test_a_batch_has_one_version_and_a_bound() -> None:
     """A swap of the model lies between two batches; a request of many passes does not wait for company."""
 
