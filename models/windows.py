@@ -77,8 +77,10 @@ class Panel:
 
 def last_context(values: Floats, context_length: int) -> Floats:
     """Return the newest `context_length` values, left-padded with NaN, shape (context_length,)."""
-    context = np.full(context_length, np.nan)
     newest = values[-context_length:]
+    if len(newest) == context_length:
+        return newest.copy()
+    context = np.full(context_length, np.nan)
     context[context_length - len(newest) :] = newest
     return context
 

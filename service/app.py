@@ -100,11 +100,11 @@ def create_app(
 
 def _add_layers(app: Application, service: Service, settings: Settings, host: str, tracing: Tracing | None) -> None:
     """Put the layers that every request passes around the application, and around its forecasts."""
-    keys = app.state.keys = KeyRing(settings.api_keys)
+    keys, rates = KeyRing(settings.api_keys), Rates(settings.rate)
+    app.state.keys = keys
     layers: list[tuple[Any, dict[str, Any]]] = [
         (CompressionMiddleware, {}),
-        (Guard, {"check": KeyCheck(keys, Rates(settings.rate))}),
-        (Guard, {"check": RequestChecks(AllowedHosts(host, settings.allowed_hosts), keys)}),
+        (Guard, {"checks": (RequestChecks(AllowedHosts(host, settings.allowed_hosts), keys), KeyCheck(keys, rates))}),
         (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log, "tracing": tracing}),
     ]
     app.forecasts = JsonForecasts(service.forecasting)

@@ -17,6 +17,8 @@ CALLER = "almanac.caller"
 """Where it has the Caller, if it asks for forecasts."""
 TRANSPORT = "almanac.transport"
 """Where the state of a request's scope has its connection."""
+ARRIVED = "almanac.arrived"
+"""Is in that state once the whole request has arrived: nothing has to wait for its body then."""
 
 
 @dataclass(slots=True)

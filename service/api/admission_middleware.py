@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from models.errors import AlmanacError
 from service.api.http import receive_body, too_many_bytes
 from service.api.request_checks import FORECAST
-from service.callers import CALLER, Caller
+from service.callers import ARRIVED, CALLER, Caller
 from service.errors import QueueFull
 from service.forecasting.answer import ForecastHandler
 from service.problems import CLIENT_CLOSED, problem
@@ -75,18 +75,19 @@ class JsonForecasts:
         """Answer the request when it is its turn; or refuse it."""
         scope["route"] = _ROUTE
         scope[CALLER] = caller = Caller.of(scope)
-        response = await self._answer(receive, _announced(scope), caller)
+        response = await self._answer(scope, receive, caller)
         await response(scope, receive, send)
 
-    async def _answer(self, receive: Receive, announced: int, caller: Caller) -> Response:
-        settings = self._forecasting.settings
+    async def _answer(self, scope: Scope, receive: Receive, caller: Caller) -> Response:
+        settings, announced = self._forecasting.settings, _announced(scope)
         try:
             await self._forecasting.admit(announced, caller)
             with self._forecasting.clients.enter(caller.client):
                 admitted = await self._forecasting.take_turn(caller)
                 if announced > settings.max_body_bytes:
                     raise too_many_bytes(settings.max_body_bytes)
-                body = await receive_body(receive, settings.max_body_bytes, settings.body_timeout_seconds)
+                seconds = None if ARRIVED in (scope.get("state") or ()) else settings.body_timeout_seconds
+                body = await receive_body(receive, settings.max_body_bytes, seconds)
                 return await self._forecasting.answer_body(body, caller, admitted)
         except AlmanacError as error:
             return problem(error)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from service.admission import ALONE
 from service.api.compression import find_encoding, unpack, unpack_small
@@ -47,26 +47,38 @@ async def read_body(request: Request, limit: int, seconds: float, *, too_large: 
     return unpacked
 
 
-async def receive_body(receive: Receive, limit: int, seconds: float, *, too_large: str = FEWER_SERIES) -> bytes:
-    """Return the body of a request as it was sent; raises as `read_body`, ClientDisconnect, and MemoryError if it is too much."""
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-            body = message.get("body", b"")
-            while message.get("more_body") and len(body) <= limit and message["type"] != "http.disconnect":
-                message = await receive()
-                body = _append(body, message.get("body", b""))
-    except TimeoutError as error:
-        raise BodyTooSlow(
-            f"The body was not complete after {seconds:g} seconds.",
-            hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
-        ) from error
+async def receive_body(receive: Receive, limit: int, seconds: float | None, *, too_large: str = FEWER_SERIES) -> bytes:
+    """Return the body of a request as it was sent; raises as `read_body`, ClientDisconnect, and MemoryError if it is too much.
+
+    `seconds` is None if it has arrived: a timer takes longer than to receive it.
+    """
+    if seconds is None:
+        message, body = await _receive_all(receive, limit)
+    else:
+        try:
+            async with asyncio.timeout(seconds):
+                message, body = await _receive_all(receive, limit)
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                f"The body was not complete after {seconds:g} seconds.",
+                hint="Send smaller batches, or raise ALMANAC_BODY_TIMEOUT_SECONDS.",
+            ) from error
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     if len(body) > limit:
         raise too_many_bytes(limit, too_large)
     check_memory(BODY_BYTES * len(body))
     return bytes(body)
+
+
+async def _receive_all(receive: Receive, limit: int) -> tuple[Message, bytes | bytearray]:
+    """Return the last message of a body, and the body, which is not complete if it is above the limit."""
+    message = await receive()
+    body = message.get("body", b"")
+    while message.get("more_body") and len(body) <= limit and message["type"] != "http.disconnect":
+        message = await receive()
+        body = _append(body, message.get("body", b""))
+    return message, body
 
 
 def _append(body: bytes | bytearray, part: bytes) -> bytearray:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from models.errors import AlmanacError
-from service.callers import TRANSPORT
+from service.callers import ARRIVED, TRANSPORT
 from service.errors import HeadersTooLarge, HeadersTooSlow, RequestUnreadable
 from service.problems import problem
 
@@ -110,6 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._pending_bytes = 0
         self._in_head = self._in_body = False
         self._stop_deadline()
+        self.scope["state"][ARRIVED] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -71,7 +71,7 @@ def _batch(
                 segments[index] = segment
         except AlmanacError as error:
             faults.append(fault_of(index, series_id, error))
-    return replace(query, series=tuple(series), faults=tuple(faults), unnamed=frozenset(unnamed), segments=segments)
+    return query.with_series(tuple(series), tuple(faults), frozenset(unnamed), segments)
 
 
 def given_ids(entries: Iterable[object]) -> set[str]:

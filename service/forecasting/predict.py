@@ -142,8 +142,9 @@ def _parts(
     """Return what each forecaster is asked for: the indices of some series, and the request for their forecasts."""
     found: list[tuple[Forecaster, tuple[list[int], ForecasterRequest]]] = []
     for forecaster, series in _group_by_forecaster(query, selected):
-        forecaster.plan(_request(query, ()))
-        for request, places in reach_open_steps(_request(query, [one for _, one in series])):
+        whole = _request(query, [one for _, one in series])
+        forecaster.plan(whole)
+        for request, places in reach_open_steps(whole):
             found.append((forecaster, ([series[at][0] for at in places], request)))
     _check_steps(query, selected, sum(len(request.series) * request.horizon for _, (_, request) in found), limit)
     return found

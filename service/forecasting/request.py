@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -76,6 +76,31 @@ class ForecastQuery:
     mean: bool = False
     sampling: Sampling | None = None
     segments: Mapping[int, str] = field(default_factory=dict)
+
+    def with_series(
+        self,
+        series: tuple[tuple[int, Series], ...],
+        faults: tuple[SeriesFault, ...],
+        unnamed: frozenset[int],
+        segments: Mapping[int, str],
+    ) -> Self:
+        """Return the query with its series; `dataclasses.replace` takes thrice as long."""
+        return type(self)(
+            series,
+            self.horizon,
+            self.levels,
+            self.quantiles,
+            self.model,
+            faults,
+            unnamed,
+            self.record,
+            self.from_store,
+            self.common,
+            self.outliers,
+            self.mean,
+            self.sampling,
+            segments,
+        )
 
     def frequencies(self) -> set[Frequency]:
         """Return the frequencies of the series that have one."""

@@ -75,12 +75,12 @@ def to_response(result: ForecastResult) -> Response:
 def join_response(parts: Sequence[tuple[ForecastResult, bytes]]) -> Response:
     """Return the response of a request that was forecast in parts, each with its entries as JSON."""
     faults = sorted((fault for result, _ in parts for fault in result.faults), key=index_of)
-    body = {**parts[0][0].body, "errors": [fault.to_dict() for fault in faults]}
+    body, errors = parts[0][0].body, [fault.to_dict() for fault in faults]
     forecasts = [text for _, text in parts if text]
     if not forecasts:
-        return problem_response(422, {**_problem_of_all(faults), **body})
-    model, errors = _dump(body["model"]), _dump(body["errors"])
-    content = b'{"model":%b,"forecasts":[%b],"errors":%b}' % (model, b",".join(forecasts), errors)
+        return problem_response(422, {**_problem_of_all(faults), **body, "errors": errors})
+    model, written = _dump(body["model"]), _dump(errors) if errors else b"[]"
+    content = b'{"model":%b,"forecasts":[%b],"errors":%b}' % (model, b",".join(forecasts), written)
     return Response(content, media_type="application/json")
 
 

@@ -85,10 +85,11 @@ class ForecastLog:
                 self._metrics.forecasts_lost.labels("erased").inc()
                 continue
             entry = ServedForecast(forecast_id, made_at, selected, series, forecast, from_store)
+            size = entry.size
             with self._lock:
-                full = len(self._waiting) >= self._limit or self._numbers + entry.size > MAX_NUMBERS
+                full = len(self._waiting) >= self._limit or self._numbers + size > MAX_NUMBERS
                 if not full:
-                    self._numbers += entry.size
+                    self._numbers += size
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()

@@ -75,6 +75,8 @@ class SegmentRouter:
     def __init__(self, index: Callable[[], RegistryIndex], default: str | None = None) -> None:
         """Read nothing yet."""
         self._index, self._default = index, default
+        self._read: RegistryIndex | None = None
+        self._found: tuple[dict[str, Family], bool] = ({}, False)
 
     def family(self, model: str | None, segments: Sequence[str]) -> Family | None:
         """Return the family that a request means, or None if it means a single model.
@@ -102,16 +104,11 @@ class SegmentRouter:
         return None
 
     def _families(self) -> tuple[dict[str, Family], bool]:
-        """Return the families by name, and whether another model has a champion."""
-        found, others = dict[str, dict[str, str]](), False
-        for name, model in self._index().models.items():
-            if not model.has_champion():
-                continue
-            if model.family and model.segment:
-                found.setdefault(model.family, {})[plain_id(model.segment)] = name
-            else:
-                others = True
-        return {name: Family(name, models) for name, models in found.items()}, others
+        """Return the families by name, and whether another model has a champion; an index is read once."""
+        index = self._index()
+        if index is not self._read:
+            self._found, self._read = _families_in(index), index
+        return self._found
 
     def _no_family(self, known: Sequence[str]) -> AlmanacError:
         index = self._index()
@@ -130,3 +127,15 @@ class SegmentRouter:
             pointer="/model",
             hint="Leave `segment` out, or train with `almanac train --segment-column`.",
         )
+
+
+def _families_in(index: RegistryIndex) -> tuple[dict[str, Family], bool]:
+    found, others = dict[str, dict[str, str]](), False
+    for name, model in index.models.items():
+        if not model.has_champion():
+            continue
+        if model.family and model.segment:
+            found.setdefault(model.family, {})[plain_id(model.segment)] = name
+        else:
+            others = True
+    return {name: Family(name, models) for name, models in found.items()}, others

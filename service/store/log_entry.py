@@ -61,7 +61,7 @@ class LogEntry(NamedTuple):
         run_id: The MLflow run of the version, or None.
         season_length: Steps in one season of the model.
         series_id: The series; empty if it has no id.
-        start: Timestamp of the first value of the history, or None.
+        start: Timestamp of the first value of the history, microseconds since 1970, or None; pickle takes long for a datetime64.
         frequency: The series' frequency, or None.
         timezone: The series' timezone, or None.
         style: The series' style.
@@ -83,7 +83,7 @@ class LogEntry(NamedTuple):
     run_id: str | None
     season_length: int
     series_id: str
-    start: np.datetime64 | None
+    start: int | None
     frequency: Frequency | None
     timezone: str | None
     style: str
@@ -99,7 +99,8 @@ class LogEntry(NamedTuple):
     @property
     def history(self) -> Series:
         """Return the history as a series."""
-        return Series(decode_floats(self.values), self.series_id, self.start, self.frequency, self.timezone, self.style)
+        start = None if self.start is None else np.datetime64(self.start, "us")
+        return Series(decode_floats(self.values), self.series_id, start, self.frequency, self.timezone, self.style)
 
 
 def make_entry(served: ServedForecast) -> LogEntry:
@@ -115,7 +116,7 @@ def make_entry(served: ServedForecast) -> LogEntry:
         model.run_id,
         selected.forecaster_for(series).spec.season_length,
         series.id,
-        series.start,
+        None if series.start is None else int(series.start.astype("M8[us]").astype(np.int64)),
         series.frequency,
         series.timezone,
         series.style,

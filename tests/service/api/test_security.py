@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from service.api import security
 from service.api.key_file import SCOPES, make_key, read_keys, write_keys
 from service.api.rates import Rates
 from service.api.security import Guard, KeyCheck, KeyRing, is_loopback, scopes_for
@@ -153,7 +154,7 @@ def test_a_request_is_rejected_before_its_body_is_read(home: ServiceHome) -> Non
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/forecast", "headers": []}
-    asyncio.run(Guard(app, KeyCheck(KeyRing(home.path / "keys.json"), Rates(None)))(scope, receive, send))
+    asyncio.run(Guard(app, [KeyCheck(KeyRing(home.path / "keys.json"), Rates(None))])(scope, receive, send))
 
     assert sent[0]["status"] == 401
 
@@ -171,6 +172,20 @@ def test_keys_are_read_again_when_their_file_changes(start: Callable[..., TestCl
     assert client.post("/forecast", json=REQUEST, headers={"x-api-key": secret}).status_code == 401
     path.unlink()
     assert client.post("/forecast", json=REQUEST).status_code == 401
+
+
+def test_requests_that_arrive_together_look_at_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a system call."""
+    looks: list[str] = []
+    monkeypatch.setattr(security, "_fingerprint", looks.append)
+    monkeypatch.setattr(security, "CHECK_SECONDS", 60.0)
+    ring = KeyRing(tmp_path / "keys.json")
+    looks.clear()
+
+    for _ in range(5):
+        ring.refresh()
+
+    assert len(looks) == 1
 
 
 def test_a_broken_file_leaves_the_last_keys_in_force(home: ServiceHome) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from service.callers import ARRIVED
 from service.cli.http_protocol import MAX_HEADER_BYTES, bounded_protocol
 from tests.service.raw_requests import mutations
 
@@ -51,11 +53,17 @@ class Connection(asyncio.Transport):
         """Do nothing."""
 
 
-def exchange(parts: Iterable[bytes], *, seconds: float = 5.0, until: Callable[[Connection], object]) -> Connection:
+def exchange(
+    parts: Iterable[bytes],
+    *,
+    seconds: float = 5.0,
+    until: Callable[[Connection], object],
+    app: ASGIApp = PlainTextResponse("ok"),  # noqa: B008 (sends the same each time)
+) -> Connection:
     """Return a connection after it received these parts, once `until` is true of it."""
 
     async def run() -> Connection:
-        config = uvicorn.Config(PlainTextResponse("ok"), lifespan="off", log_config=None)
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
         protocol = bounded_protocol(seconds, seconds)(config, ServerState(), {})
         connection = Connection()
         protocol.connection_made(connection)
@@ -166,3 +174,17 @@ def test_any_bytes_are_answered_or_end_the_connection() -> None:
     found = [one.written for one in asyncio.run(feed_all()) if one.written]
 
     assert all(one.startswith(b"HTTP/1.1 ") and not one.startswith(b"HTTP/1.1 5") for one in found)
+
+
+@pytest.mark.parametrize(("rest", "has_arrived"), [(b"ab", True), (b"a", False)])
+def test_the_application_knows_whether_the_body_has_arrived(rest: bytes, *, has_arrived: bool) -> None:
+    """Then it needs no timer."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(f"arrived: {ARRIVED in scope['state']}")(scope, receive, send)
+
+    request = HEAD.replace(b"GET", b"POST") + b"Content-Length: 2\r\n\r\n" + rest
+
+    connection = exchange([request], until=lambda one: b"arrived" in one.written, app=app)
+
+    assert f"arrived: {has_arrived}".encode() in connection.written

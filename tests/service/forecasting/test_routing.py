@@ -107,6 +107,24 @@ def test_a_segment_of_no_known_family_is_unknown_only_if_the_registry_is_known(i
     assert raised.value.code == code
 
 
+def test_an_index_is_read_once() -> None:
+    """The families of a new one are those of the next request."""
+
+    def index(segment: str) -> RegistryIndex:
+        versions, aliases = {"1": ModelVersion("run")}, {"champion": "1"}
+        model = RegisteredModel(versions, aliases, family="shops", segment=segment)
+        return RegistryIndex({f"shops-{segment}": model})
+
+    found = [index("North")]
+    router = SegmentRouter(lambda: found[-1])
+    before, again = router.family("shops", []), router.family("shops", [])
+    found.append(index("South"))
+    after = router.family("shops", [])
+
+    assert before is again
+    assert [one and dict(one.models) for one in (before, after)] == [{"North": "shops-North"}, {"South": "shops-South"}]
+
+
 def test_a_family_whose_models_are_being_loaded_is_tried_again(
     home: ServiceHome, start: Callable[..., TestClient]
 ) -> None:
