@@ -22,6 +22,7 @@ from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
 from models.jobs.database import almanac_home
 from models.names import STARTER
+from models.starters.blended import BLENDS, BlendedForecaster
 from models.starters.interleaved import HOUR, InterleavedForecaster, parts_of_hour
 from models.starters.stretched import StretchedForecaster, has_season, single_step
 
@@ -88,7 +89,8 @@ def load_starter(frequency: Frequency) -> Forecaster:
     """Return the starter for a frequency, with this frequency in its spec: the weekly one takes W-WED and W-SUN.
 
     Parts of an hour without a starter of their own are forecast by the hourly one, as `InterleavedForecaster` does, and
-    multiples such as 4h and 2M by the one of their unit, as `StretchedForecaster` does.
+    multiples such as 4h and 2M by the one of their unit, as `StretchedForecaster` does. Weeks have the mean of the weekly one
+    and the one without a season, as `BlendedForecaster` computes it.
 
     Loaded starters stay in memory.
 
@@ -100,7 +102,7 @@ def load_starter(frequency: Frequency) -> Forecaster:
     if single is not None:
         return _stretch(single, frequency)
     folder = folder_for(frequency)
-    return _interleaved(folder, frequency) if _takes_turns(frequency) else _named(folder, frequency.name)
+    return _interleaved(folder, frequency) if _takes_turns(frequency) else _blended(folder, frequency.name)
 
 
 def _takes_turns(frequency: Frequency) -> bool:
@@ -119,7 +121,7 @@ def _stretched(frequency: Frequency) -> Frequency | None:
 
 
 def version() -> str:
-    """Return the version of all starters together: the first hexadecimal digits of the SHA-256 over their files.
+    """Return the version of all starters together: the first digits of a SHA-256 over their files and how they are blended.
 
     Raises:
         ArtifactIncomplete: If there is no starter.
@@ -159,7 +161,7 @@ def _roots() -> tuple[Path, ...]:
 
 def clear_cache() -> None:
     """Forget found and loaded starters, so that the process uses those that it has written."""
-    for cached in (_kinds, _seasons, _season_warning, _interleaved, _stretch, _named, _load, _version):
+    for cached in (_kinds, _seasons, _season_warning, _interleaved, _stretch, _blended, _named, _load, _version):
         cached.cache_clear()
 
 
@@ -202,6 +204,15 @@ def _stretch(single: Frequency, frequency: Frequency) -> Forecaster:
     return StretchedForecaster(_named(folder_for(single), single.name), frequency)
 
 
+@lru_cache(maxsize=64)
+def _blended(folder: Path, frequency: str) -> Forecaster:
+    seasonal, blend = _named(folder, frequency), BLENDS.get(folder.name)
+    seasonless = starter_folders().get(SEASONLESS)
+    if blend is None or seasonless is None:
+        return seasonal
+    return BlendedForecaster(seasonal, _named(seasonless, frequency), blend)
+
+
 @lru_cache(maxsize=512)
 def _named(folder: Path, frequency: str) -> Forecaster:
     return _load(folder).for_frequency(frequency)
@@ -214,7 +225,7 @@ def _load(folder: Path) -> Forecaster:
 
 @lru_cache(maxsize=8)
 def _version(roots: tuple[Path, ...]) -> str:
-    total = hashlib.sha256()
+    total = hashlib.sha256(repr(BLENDS).encode())
     for kind, folder in _kinds(roots).items():
         for name in (artifact.NETWORK, artifact.SPEC, artifact.GOLDEN):
             total.update(f"{kind}/{name}\0{_digest(folder / name)}\n".encode())

@@ -117,13 +117,13 @@ class InterleavedForecaster(Forecaster):
         closed_steps = closed.steps if closed else None
         samples = NOTHING
         if plan.sampling is not None:
-            samples = plan.sample(_columns(quantiles, levels, PATH_LEVELS).T, series, self.spec, closed_steps)
+            samples = plan.sample(columns(quantiles, levels, PATH_LEVELS).T, series, self.spec, closed_steps)
         return replace(
             parts[0],
             timestamps=future,
             style=series.style,
             quantile_levels=plan.quantile_levels,
-            quantiles=_columns(quantiles, levels, plan.quantile_levels),
+            quantiles=columns(quantiles, levels, plan.quantile_levels),
             median=join([one.median for one in parts]),
             mean=join(means) if means else None,
             intervals=tuple(
@@ -141,8 +141,14 @@ class InterleavedForecaster(Forecaster):
         )
 
 
-def _columns(quantiles: Floats, levels: Sequence[float], wanted: Sequence[float]) -> Floats:
-    """Return the columns of wanted levels, which are among the levels; the same array if they are all."""
+def columns(quantiles: Floats, levels: Sequence[float], wanted: Sequence[float]) -> Floats:
+    """Return the columns of wanted levels, which are among the levels; the same array if they are all.
+
+    Args:
+        quantiles: Shape (horizon, levels).
+        levels: Of its columns.
+        wanted: Of the columns of the result.
+    """
     if len(wanted) == len(levels):
         return quantiles
     place = {level: at for at, level in enumerate(levels)}

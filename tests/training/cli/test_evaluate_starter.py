@@ -25,7 +25,8 @@ HALF_HOURS = [float(step % 48) for step in range(48 * 4)]
 
 @pytest.fixture(autouse=True)
 def _small_starters(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use starters that repeat the last season."""
+    """Use starters that repeat the last season, each alone."""
+    monkeypatch.setattr(starters, "BLENDS", {})
     monkeypatch.setattr(starters, "FOLDER", make_starters(tmp_path_factory.mktemp("starters"), only=("Y", "M", "h")))
 
 

@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _nowhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand at an empty home, with small starters for the shipped ones."""
     monkeypatch.setattr(starters, "FOLDER", folder)
+    monkeypatch.setattr(starters, "BLENDS", {})
     monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
