@@ -62,7 +62,9 @@ def endure(home: Path, *, ticks: int, kills: int, url: str | None = None, seed: 
     return Endurance(
         ticks=len(ids),
         succeeded=sum(row["status"] == "SUCCESS" for row in rows),
-        effects=len(list((home / "jobs" / "versions").iterdir())),
+        effects=sum(
+            (home / "jobs" / "versions" / one).is_file() for one in ids
+        ),  # a tick that came due meanwhile is not among them
         kills=killed,
         stages=sum(len(stages_begun(home, one)) for one in ids),
         repeated=repeated,
