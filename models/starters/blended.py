@@ -21,8 +21,11 @@ from models.starters.interleaved import columns
 COMPARED_SEASONS = 2
 """The newest seasons whose values are compared with those a season before."""
 
+FEWEST_CHANGES, LEAST_SPREAD = 3, 1e-9
+"""Changes whose spread is known, and the least share of the largest value that is no rounding."""
+
 FEWEST_IN_LINE = 4
-"""Values from which on a short history can be a straight line."""
+"""Values from which on a history can be a straight line."""
 
 LINE, STRAIGHT = 0.97, 0.995
 """Shares of the variance that a straight line explains: from the first on a short history counts as one, from the second fully."""
@@ -30,17 +33,16 @@ LINE, STRAIGHT = 0.97, 0.995
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How the weight of the forecast without a season follows from a history.
+    """How the weight of the forecast without a season follows from a history, see `season_ratio`.
 
-    The ratio is the mean change over a season divided by that over a quarter of it: about 0 where each season is as the one
-    before, about 1 without season and trend, up to 4 on a straight line. The weight rises from 0 at `low` to `most` at `high`.
+    The weight rises from 0 at the ratio `low` to `most` at `high`.
 
     Attributes:
         most: Largest weight by the ratio.
         low: Ratio up to which the season alone counts.
         high: Ratio from which on the weight is `most`.
-        unknown: Weight where the history is too short for the ratio.
-        lines: Whether a history that is too short and close to a straight line has a weight of up to 1.
+        unknown: Weight where the ratio is unknown.
+        lines: Whether a history without a ratio that is close to a straight line has a weight of up to 1.
     """
 
     most: float
@@ -63,8 +65,8 @@ class Blend:
 
 
 BLENDS = {
-    "W": Blend(0.5, 0.3, 1.0, unknown=0.5, lines=True),
-    "M": Blend(0.7, 1.5, 2.5, lines=True),
+    "W": Blend(0.5, 0.2, 0.8, unknown=0.5, lines=True),
+    "M": Blend(0.7, 1.2, 1.8, lines=True),
     "D": Blend(0.0, 0.0, 1.0, lines=True),
 }
 """By starter, chosen on the development sets of docs/starter.md, with whole histories and with the newest one to three seasons
@@ -72,15 +74,23 @@ of them. The others lose on them with any weight."""
 
 
 def season_ratio(values: Floats, season: int) -> float | None:
-    """Return the mean absolute change over a season, divided by that over a quarter of it; None if it cannot be known.
+    """Return how much changes over a season differ from each other, divided by how much those over a part of it do.
 
-    It is of the newest `COMPARED_SEASONS` seasons that have a season before them, at least one.
+    It is about 0 where each season is as the one before, whatever the trend; about 1 for noise; 1.6 for a random walk. The parts
+    are a quarter, a third and three eighths of a season, and the one whose changes differ most counts: a season of a whole number
+    of quarters does not show in a quarter. None if a season and a quarter have not been seen, or nothing but a line has.
+
+    Args:
+        values: Oldest first, NaN where missing, shape (steps,); the newest `COMPARED_SEASONS` + 1 seasons count.
+        season: Steps of a season.
     """
     newest = values[-(COMPARED_SEASONS + 1) * season :]
-    if len(newest) < 2 * season:
+    if len(newest) <= season + season // 4:
         return None
-    over_season, over_quarter = (_mean_change(newest, lag) for lag in (season, max(season // 4, 1)))
-    return over_season / over_quarter if over_quarter > 0 and np.isfinite(over_season) else None
+    parts = {max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)}
+    over_season, over_part = _spread(newest, season), max(_spread(newest, lag) for lag in parts)
+    is_known = np.isfinite(over_season) and np.isfinite(over_part)
+    return over_season / over_part if is_known and over_part > LEAST_SPREAD * np.nanmax(np.abs(newest)) else None
 
 
 def line_share(values: Floats) -> float:
@@ -92,10 +102,11 @@ def line_share(values: Floats) -> float:
     return min((explained - LINE) / (STRAIGHT - LINE), 1.0) if explained > LINE else 0.0
 
 
-def _mean_change(values: Floats, lag: int) -> float:
-    changes = np.abs(values[lag:] - values[:-lag])
+def _spread(values: Floats, lag: int) -> float:
+    """Return the mean absolute difference of the changes over a lag from their median, NaN where too few are known."""
+    changes = values[lag:] - values[:-lag]
     known = changes[np.isfinite(changes)]
-    return float(known.mean()) if len(known) else float("nan")
+    return float(np.abs(known - np.median(known)).mean()) if len(known) >= FEWEST_CHANGES else float("nan")
 
 
 class BlendedForecaster(Forecaster):
@@ -116,7 +127,7 @@ class BlendedForecaster(Forecaster):
 
     def forecast_many(self, requests: Sequence[ForecasterRequest]) -> list[list[Outcome]]:
         """Return the outcomes of each request, in order; as `Forecaster.forecast_many`."""
-        weights = [[self._weight(series) for series in request.series] for request in requests]
+        weights = [[self._weight(series, request.outliers) for series in request.series] for request in requests]
         if not any(any(part) for part in weights):
             return super().forecast_many(requests)
         asked = [_without_sampling(one) if any(part) else one for one, part in zip(requests, weights, strict=True)]
@@ -128,11 +139,11 @@ class BlendedForecaster(Forecaster):
             found.append(self._sample(mixed, request) if is_sampled else mixed)
         return found
 
-    def _weight(self, series: Series) -> float:
-        """Return the weight of the forecast without a season for a series; 0 for one without values."""
-        values = series.values
-        if len(values) == 0 or np.isnan(values[-self._seasonless.spec.context_length :]).all():
+    def _weight(self, series: Series, outliers: str) -> float:
+        """Return the weight of the forecast without a season for a series, by its plausible values; 0 for one without values."""
+        if np.isnan(series.values[-self._seasonless.spec.context_length :]).all():
             return 0.0
+        values = make_plausible(series, self.spec.context_length, outliers).values
         with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest number there is
             return self._blend.weight(values, self.spec.season_length)
 

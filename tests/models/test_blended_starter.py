@@ -18,7 +18,7 @@ from tests.artifacts import make_artifact
 STEPS = np.arange(60, dtype=np.float64)
 REPEATED = np.tile([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0, 3.0, 5.0, 8.0], 5)
 HALF = Blend(0.5, 0.0, 0.001, unknown=0.5)
-"""Half of each, wherever a season before is not the same."""
+"""Half of each, unless each season is as the one before."""
 
 
 @pytest.fixture
@@ -30,13 +30,16 @@ def pair(tmp_path: Path) -> tuple[Forecaster, Forecaster]:
 
 
 def test_the_ratio_tells_seasons_from_trends_and_noise() -> None:
-    """A season that repeats is 0, a straight line the number of quarters, noise about 1; too short a history is unknown."""
-    noise = np.random.default_rng(0).normal(size=4000)
+    """A season that repeats is 0, also on a trend and in quarters; noise is about 1, a random walk more; a line is unknown."""
+    noise = np.random.default_rng(0).normal(size=30_000)
 
-    assert season_ratio(REPEATED, 12) == 0.0
-    assert season_ratio(STEPS, 12) == pytest.approx(4.0)
-    assert season_ratio(noise, 1000) == pytest.approx(1.0, abs=0.05)
-    assert season_ratio(STEPS[:23], 12) is None
+    assert season_ratio(REPEATED, 12) == season_ratio(100 * STEPS + REPEATED, 12) == 0.0
+    assert season_ratio(np.tile(REPEATED[:13], 16), 52) == 0.0
+    assert season_ratio(noise, 10_000) == pytest.approx(1.0, abs=0.05)
+    assert (season_ratio(np.cumsum(noise), 500) or 0.0) > 1.2
+    assert season_ratio(REPEATED[:16], 12) == 0.0
+    assert season_ratio(REPEATED[:15], 12) is None
+    assert season_ratio(STEPS, 12) is None
     assert season_ratio(np.full(60, 7.0), 12) is None
     assert season_ratio(np.full(60, np.nan), 12) is None
 
@@ -53,13 +56,25 @@ def test_a_line_is_one_whatever_is_missing() -> None:
 
 def test_the_weight_rises_with_the_ratio() -> None:
     """From 0 to the largest; a short history has that of the unknown, or of a line."""
-    blend = Blend(0.6, 1.0, 7.0, unknown=0.2, lines=True)
+    noise = np.random.default_rng(0).normal(size=30_000)
 
+    assert Blend(0.6, 0.5, 1.5).weight(noise, 10_000) == pytest.approx(0.3, abs=0.03)
+    assert Blend(0.6, 0.5, 0.8).weight(noise, 10_000) == 0.6
+    blend = Blend(0.6, 1.0, 7.0, unknown=0.2, lines=True)
     assert blend.weight(REPEATED, 12) == 0.0
-    assert blend.weight(STEPS, 12) == pytest.approx(0.3)
-    assert Blend(0.6, 1.0, 2.0).weight(STEPS, 12) == 0.6
     assert blend.weight(REPEATED[:12], 12) == 0.2
-    assert blend.weight(STEPS[:12], 12) == 1.0
+    assert blend.weight(STEPS, 12) == blend.weight(STEPS[:12], 12) == 1.0
+
+
+def test_a_sentinel_does_not_lead_the_weight(pair: tuple[Forecaster, Forecaster]) -> None:
+    """It is clipped before the history is judged, as it is for the networks."""
+    values = 50 + 10 * np.sin(STEPS * np.pi / 6) + np.random.default_rng(0).normal(0.0, 0.5, 60)
+    spoiled = np.where(STEPS == 50, -9999.0, values)
+    blended = BlendedForecaster(*pair, Blend(1.0, 0.05, 1.0))
+
+    clean, clipped = (blended.forecast([Series.make(one, id="a")], 1)[0].median[0] for one in (values, spoiled))
+
+    assert clipped == pytest.approx(clean, abs=1.5)  # 6 without it
 
 
 def test_numbers_are_the_mean_of_both(pair: tuple[Forecaster, Forecaster]) -> None:

@@ -68,6 +68,7 @@ def registrar(
 def _starters(small_starters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the starters of the package by small ones, in this process."""
     monkeypatch.setattr(starters, "FOLDER", small_starters)
+    monkeypatch.setattr(starters, "BLENDS", {})
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def empty(
     home.set_empty()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(starters, "FOLDER", small_starters)
+        patch.setattr(starters, "BLENDS", {})
         with serving(home, migrated) as client:
             yield client
 

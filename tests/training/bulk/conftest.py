@@ -17,5 +17,6 @@ def folder_of_starters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _small(folder_of_starters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use small starters and parts of eight series."""
     monkeypatch.setattr(starters, "FOLDER", folder_of_starters)
+    monkeypatch.setattr(starters, "BLENDS", {})
     monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(layout, "SERIES_A_PART", 8)

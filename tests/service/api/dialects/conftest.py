@@ -22,6 +22,7 @@ def dialects(
     home.publish("sales", "1", frequency="D", season_length=7, names=CovariateNames((), ("price",)))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(starters, "FOLDER", small_starters)
+        patched.setattr(starters, "BLENDS", {})
         with serving(home, migrated, model=starters.NAME) as client:
             eventually(lambda: client.get("/models/sales").status_code == 200, "the models were not loaded")
             yield client
