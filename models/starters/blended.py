@@ -4,6 +4,7 @@ A starter believes in the season of its frequency. Many series of weeks hardly r
 months have a trend and no season; for those the mean with a forecast that knows levels and trends alone errs less.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,7 +77,7 @@ of them. The others lose on them with any weight."""
 def season_ratio(values: Floats, season: int) -> float | None:
     """Return how much changes over a season differ from each other, divided by how much those over a part of it do.
 
-    It is about 0 where each season is as the one before, whatever the trend; about 1 for noise; 1.6 for a random walk. The parts
+    It is about 0 where each season is as the one before, whatever the trend; about 1 for noise; 1.3 for a random walk. The parts
     are a quarter, a third and three eighths of a season, and the one whose changes differ most counts: a season of a whole number
     of quarters does not show in a quarter. None if a season and a quarter have not been seen, or nothing but a line has.
 
@@ -89,8 +90,8 @@ def season_ratio(values: Floats, season: int) -> float | None:
         return None
     parts = {max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)}
     over_season, over_part = _spread(newest, season), max(_spread(newest, lag) for lag in parts)
-    is_known = np.isfinite(over_season) and np.isfinite(over_part)
-    return over_season / over_part if is_known and over_part > LEAST_SPREAD * np.nanmax(np.abs(newest)) else None
+    is_known = math.isfinite(over_season) and math.isfinite(over_part)
+    return over_season / over_part if is_known and over_part > LEAST_SPREAD * np.fmax.reduce(np.abs(newest)) else None
 
 
 def line_share(values: Floats) -> float:
@@ -106,7 +107,10 @@ def _spread(values: Floats, lag: int) -> float:
     """Return the mean absolute difference of the changes over a lag from their median, NaN where too few are known."""
     changes = values[lag:] - values[:-lag]
     known = changes[np.isfinite(changes)]
-    return float(np.abs(known - np.median(known)).mean()) if len(known) >= FEWEST_CHANGES else float("nan")
+    if len(known) < FEWEST_CHANGES:
+        return math.nan
+    middle = np.partition(known, len(known) // 2)[len(known) // 2]
+    return float(np.abs(known - middle).sum()) / len(known)
 
 
 class BlendedForecaster(Forecaster):
