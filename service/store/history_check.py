@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.frequency import MONTHS_IN, Frequency
 from models.calendar.timestamps import Timestamps
 from models.calendar.zoned_grid import parse_frequency, timestamps_from
-from models.series import Series
-from service.store.blobs import Floats
+from service.store.blobs import Floats, microseconds
 from service.store.score import only_values, periods_of
 
 NEWEST = 16
@@ -44,28 +43,39 @@ class HistorySample:
     values: Floats
 
 
-def sample_history(series: Series, forecast_id: str) -> HistorySample | None:
-    """Return the newest steps of a history and a sample of older ones, or None if it has no dates.
+def choose_steps(length: int, forecast_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return which steps of histories of one length are kept: the newest, and DRAWN older ones within REACH.
 
     Args:
-        series: The history.
-        forecast_id: Random, and chosen by the service: it decides which steps are drawn.
+        length: Of the histories.
+        forecast_ids: Random, and chosen by the service: they decide which older steps are drawn.
+
+    Returns:
+        Rising, shape (histories, points).
     """
-    if series.start is None or series.frequency is None:
-        return None
-    count = len(series)
-    start, newest = max(0, count - REACH), max(0, count - NEWEST)
-    places = np.concatenate([_draw(forecast_id, start, newest), np.arange(newest, count)])
-    times = _times(series.start, series.frequency, series.timezone, start, count - start)
-    return HistorySample(times[places - start], series.values[places])
+    start, end = max(0, length - REACH), max(0, length - NEWEST)
+    newest = np.broadcast_to(np.arange(end, length), (len(forecast_ids), length - end))
+    if end - start <= DRAWN:
+        older = np.broadcast_to(np.arange(start, end), (len(forecast_ids), end - start))
+    else:  # one at random in each of DRAWN equal parts
+        digests = [hashlib.blake2b(one.encode(), digest_size=2 * DRAWN).digest() for one in forecast_ids]
+        chance = np.frombuffer(b"".join(digests), dtype="<u2").reshape(-1, DRAWN) / 65_536
+        older = start + ((_PARTS + chance) * ((end - start) / DRAWN)).astype(np.int64)
+    return np.concatenate([older, newest], axis=1)
 
 
-def _draw(forecast_id: str, first: int, end: int) -> NDArray[np.int64]:
-    """Return DRAWN places from `first` to `end`, or all if there are fewer: one at random in each of as many equal parts."""
-    if end - first <= DRAWN:
-        return np.arange(first, end)
-    chance = np.frombuffer(hashlib.blake2b(forecast_id.encode(), digest_size=2 * DRAWN).digest(), dtype="<u2") / 65_536
-    return first + ((_PARTS + chance) * ((end - first) / DRAWN)).astype(np.int64)
+def times_in_reach(
+    start: int | None, frequency: Frequency | None, timezone: str | None, length: int
+) -> NDArray[np.int64] | None:
+    """Return the times of the newest steps of a history, REACH or all, in microseconds since 1970; None without dates.
+
+    Args:
+        start: Its first timestamp, in the same unit, or None.
+        frequency: Its frequency, or None.
+        timezone: Its timezone, or None.
+        length: Its steps.
+    """
+    return None if start is None or frequency is None else _times(start, frequency, timezone, length)
 
 
 def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequency: str) -> bool:
@@ -96,6 +106,7 @@ def match_steps(stamps: Timestamps, observed: Mapping[np.datetime64, float], ste
 
 
 @lru_cache(maxsize=1024)
-def _times(start: np.datetime64, frequency: Frequency, timezone: str | None, first: int, count: int) -> Timestamps:
-    """Return the times of some steps; cached, since the series of one request often have the same."""
-    return timestamps_from(start, frequency, count, timezone, skip=first)
+def _times(start: int, frequency: Frequency, timezone: str | None, length: int) -> NDArray[np.int64]:
+    """Return `times_in_reach`; cached, since the series of one request often have the same."""
+    first = max(0, length - REACH)
+    return microseconds(timestamps_from(np.datetime64(start, "us"), frequency, length - first, timezone, skip=first))

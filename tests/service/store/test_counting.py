@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from models import artifact
+from models.calendar.zoned_grid import parse_frequency
 from models.series import Series
 from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.forecasts import find_forecast
-from service.store.history_check import DRAWN, NEWEST, REACH, HistorySample, agrees, sample_history
+from service.store.history_check import DRAWN, NEWEST, REACH, HistorySample, agrees, choose_steps, times_in_reach
 from service.store.log_entry import ServedForecast
 from service.store.observations import Calendar, Observations, upsert
 from service.store.rollups import ScoreSums
@@ -163,16 +164,25 @@ def test_nine_in_ten_observed_steps_agree(changed: dict[int, float], *, agreed: 
 
 
 def test_a_sample_has_the_newest_steps_and_some_older_ones() -> None:
-    """Which older ones, the forecast's id decides; a history without dates has none."""
-    series = Series.make(np.arange(1_000.0), start="2020-01-01", frequency="D")
+    """Which older ones, the forecast's id decides; of a short history all are kept."""
+    one, other = choose_steps(1_000, ["one", "other"])
 
-    one, other = (sample_history(series, name) for name in ("one", "other"))
+    assert one[-NEWEST:].tolist() == list(range(1_000 - NEWEST, 1_000))
+    assert len(one) == NEWEST + DRAWN
+    assert one.min() >= 1_000 - REACH
+    assert (np.diff(one) > 0).all()
+    assert set(one) != set(other)
+    assert choose_steps(1_000, ["other"]).tolist() == [other.tolist()]
+    assert choose_steps(20, ["one", "other"]).tolist() == [[*range(20)]] * 2
 
-    assert one is not None
-    assert other is not None
-    assert one.values[-NEWEST:].tolist() == list(range(1_000 - NEWEST, 1_000))
-    assert len(one.values) == NEWEST + DRAWN
-    assert one.values.min() >= 1_000 - REACH
-    assert set(one.values) != set(other.values)
-    assert (one.timestamps == np.datetime64("2020-01-01", "us") + one.values.astype("m8[D]")).all()
-    assert sample_history(Series.make([1.0, 2.0]), "one") is None
+
+def test_the_times_in_reach_end_with_the_history() -> None:
+    """A history without dates has none."""
+    start = int(np.datetime64("2020-01-01", "us").astype(np.int64))
+
+    found = times_in_reach(start, parse_frequency("D"), None, 1_000)
+
+    assert found is not None
+    assert len(found) == REACH
+    assert np.datetime64(found[-1].item(), "us") == np.datetime64("2020-01-01", "D") + 999
+    assert times_in_reach(None, None, None, 2) is None

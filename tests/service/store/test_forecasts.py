@@ -12,7 +12,8 @@ from models.series import Series
 from service.store import forecasts as store
 from service.store.database import Database
 from service.store.forecasts import delete_forecasts, find_forecast
-from service.store.log_entry import LATE, MICROSECONDS, ServedForecast, make_entry, make_row
+from service.store.log_entry import MICROSECONDS, ServedForecast, make_entry
+from service.store.log_rows import LATE, make_rows
 from service.store.observations import Calendar, Observations, upsert
 from service.store.score_due import score_due
 from service.store.score_filter import ScoreFilter
@@ -96,7 +97,7 @@ def test_days_of_a_timezone_are_stored_as_instants(artifacts: Artifacts, entry: 
     selected = replace(entry.selected, model=replace(entry.selected.model, forecaster=forecaster))
 
     served = replace(entry, selected=selected, series=series, forecast=forecaster.forecast([series], 2)[0])
-    row = make_row(make_entry(served), 0)
+    (row,) = make_rows([make_entry(served)], 0)
 
     times = [np.datetime64(row[name], "us") for name in ("cutoff", "first_timestamp", "last_timestamp")]
     assert times == [np.datetime64(one) for one in ("2024-01-13T23", "2024-01-14T23", "2024-01-15T23")]
