@@ -78,6 +78,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "AlmanacForecastsUnscored": (one("almanac_forecasts_due", 2000), one("almanac_forecasts_due", 10)),
     "AlmanacDatabaseDown": (one("almanac_database_up", 0), one("almanac_database_up", 1)),
+    "AlmanacResourceShort": (
+        one('almanac_resource_short{resource="memory"}', "0 0 1 _x3 " * 30),
+        one('almanac_resource_short{resource="memory"}', "1x4 0x146"),
+    ),
+    "AlmanacClockSet": (one("almanac_clock_jump_seconds", -86400), one("almanac_clock_jump_seconds", "60x100 0x50")),
     "AlmanacForecastsLost": (
         one('almanac_ledger_lost_total{reason="full"}', "0+4x150"),
         one('almanac_ledger_lost_total{reason="erased"}', "0+4x150"),
