@@ -5,6 +5,7 @@ import math
 import shutil
 import sys
 
+from models.allocator import use_one_arena
 from service.logs import configure_logging
 from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings
@@ -26,6 +27,7 @@ def main() -> None:
     options = ProcessOptions.from_json(sys.argv[1])
     link = ProcessLink.over_standard_streams(options)
     configure_logging()
+    use_one_arena()
     gc.disable()  # as in `serve.run`
     from service.app import create_app
     from service.cli.server import serve_app
