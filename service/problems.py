@@ -1,5 +1,6 @@
 """Problem documents (RFC 9457): how each error becomes an HTTP response."""
 
+import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,9 +24,13 @@ from models.errors import (
 from models.jobs.errors import JobsUnreachable, JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown
 from service import errors
 
+logger = logging.getLogger("almanac")
+
 PROBLEM_TYPE = "application/problem+json"
 CLIENT_CLOSED = 499
 """nginx's status for a client that has disconnected; used for metrics and logs only."""
+UNEXPECTED = 500
+"""The status of an error that no request should meet: its cause is in the log."""
 CODE_HEADER = "x-almanac-code"
 """Repeats the code of a problem in a header, for proxies, logs and the service's own metrics."""
 
@@ -73,7 +78,7 @@ STATUS: Mapping[type[AlmanacError], int] = {
     errors.DatabaseUnreachable: 503,
     errors.DatabaseUnusable: 503,
     JobsUnreachable: 503,
-    AlmanacError: 500,
+    AlmanacError: UNEXPECTED,
 }
 """The HTTP status of each error; a class without an entry has that of its nearest base class."""
 
@@ -163,6 +168,8 @@ def document(error: AlmanacError, status: int | None = None) -> dict[str, Any]:
 def problem(error: AlmanacError, status: int | None = None) -> Response:
     """Return the response for an error, with the headers of its class."""
     members = document(error, status)
+    if members["status"] == UNEXPECTED and not isinstance(error, errors.Unexpected):  # that one has been logged
+        logger.error("request failed: %s", error, exc_info=error)
     headers = {**HEADERS.get(type(error), {}), CODE_HEADER: members["code"]}
     if isinstance(error, errors.QueueFull):
         headers["retry-after"] = str(error.retry_after)

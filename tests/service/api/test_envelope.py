@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from models.errors import AlmanacError, ArtifactIncomplete
 from service.api.http import read_body
 from service.errors import BodyTooSlow
 from service.problems import PROBLEM_TYPE, problem
@@ -228,3 +229,14 @@ def test_a_request_keeps_its_id_if_it_is_valid(shared_client: TestClient) -> Non
     assert get("/health/live", headers={"x-request-id": "trace-1"}).headers["x-request-id"] == "trace-1"
     assert get("/health/live", headers={"x-request-id": "a b\tc" * 50}).headers["x-request-id"] != "a b\tc" * 50
     assert len(get("/health/live").headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize(("error", "lines"), [(ArtifactIncomplete("No network."), 1), (BodyTooSlow("Late."), 0)])
+def test_an_error_that_no_request_should_meet_is_in_the_log(
+    error: AlmanacError, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its client sees a 500, and whoever runs the service the cause."""
+    response = problem(error)
+
+    assert (response.status_code == 500) == bool(lines)
+    assert [one.getMessage() for one in caplog.records if one.name == "almanac"] == [f"request failed: {error}"] * lines
