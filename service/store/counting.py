@@ -1,29 +1,42 @@
 """Counting: which scores count as evidence: of forecasts whose history is confirmed, each truth once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, desc, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    desc,
+    func,
+    select,
+    update,
+)
 
 from models.calendar.timestamps import Timestamps
 from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from models.series import Series
 from models.values import Values
+from service.store.actuals import Observed, match_steps
 from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.database import Database
-from service.store.history_check import SHARE, TOLERANCE, HistorySample, agrees, match_steps
+from service.store.history_check import SHARE, TOLERANCE, HistorySample, agrees
 from service.store.known_series import KnownSeries, find_known_series
 from service.store.observations import Calendar
+from service.store.rollups import Step
 from service.store.score import frequencies_match
 from service.store.score_filter import ScoreFilter
 from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
 from service.store.time_matching import CLOCK_TOLERANCE, ForecastClock, align_clocks, lookup_range, tolerance_of
-
-Observed = Mapping[np.datetime64, float]
 
 MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
 """What is counted up to this number."""
@@ -42,8 +55,8 @@ def judge(connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[s
     sampled = [row.forecast_id for row in rows if row.history_from is not None]
     observed = read_observations(connection, sampled, forecasts.c.history_from, forecasts.c.first_timestamp)
     return {
-        row.forecast_id: row.history_from is not None
-        and _agrees(row, observed.get(row.forecast_id, {}), calendars.get(row.series_id, Calendar()))
+        row.forecast_id: row.forecast_id in observed
+        and _agrees(row, observed[row.forecast_id], calendars.get(row.series_id, Calendar()))
         for row in rows
     }
 
@@ -106,7 +119,7 @@ def _confirm(connection: Connection, posted: PostedInput | None, known: KnownSer
         return None
     stamps, values = _read_around(connection, series, steps)
     steps, stamps = align_clocks(steps, clock, stamps, zone)
-    stored = match_steps(steps, dict(zip(stamps, values, strict=True)), parse_frequency(frequency))
+    stored = match_steps(Observed.make(stamps, values), steps, parse_frequency(frequency))
     between = int(np.count_nonzero((stamps >= steps[0]) & (stamps <= steps[-1])))
     return stored if _are_equal(series.values, stored, between) else None
 
@@ -120,7 +133,7 @@ def _are_equal(posted: Values, stored: Values, between: int) -> bool:
     return bool(len(observed)) and equal >= SHARE * max(valued, between)
 
 
-def _read_around(connection: Connection, series: Series, steps: Timestamps) -> tuple[Timestamps, list[float]]:
+def _read_around(connection: Connection, series: Series, steps: Timestamps) -> tuple[Timestamps, Values]:
     """Return the observations from the first step to the last, and around, newest first."""
     first, last = (int(one) for one in microseconds(steps[[0, -1]]))
     around = CLOCK_TOLERANCE + (tolerance_of(series.frequency.name) if series.frequency else 0)
@@ -135,7 +148,8 @@ def _read_around(connection: Connection, series: Series, steps: Timestamps) -> t
         .limit(MOST_READ * len(steps))
     )
     rows = connection.execute(query).all()
-    return np.array([stamp for stamp, _ in rows], dtype=np.int64).view("M8[us]"), [value for _, value in rows]
+    stamps = np.array([stamp for stamp, _ in rows], dtype=np.int64).view("M8[us]")
+    return stamps, np.array([value for _, value in rows], dtype=np.float64)
 
 
 def record_verdicts(connection: Connection, verdicts: Mapping[str, bool]) -> None:
@@ -144,13 +158,11 @@ def record_verdicts(connection: Connection, verdicts: Mapping[str, bool]) -> Non
     for verdict, changes in ((True, done), (False, {})):
         ids = [one for one, found in verdicts.items() if found == verdict]
         if ids:
-            connection.execute(
-                update(forecasts).where(forecasts.c.forecast_id.in_(ids)).values(is_evidence=verdict, **changes)
-            )
+            connection.execute(_CHANGE.values(is_evidence=verdict, **changes), {"ids": ids})
 
 
-def count_scores(connection: Connection, rows: Iterable[Row[Any]]) -> None:
-    """Decide which scores of forecasts that are evidence count: the first of a version, series, cutoff and step.
+def count_scores(connection: Connection, rows: Sequence[Row[Any]]) -> list[Step]:
+    """Let scores of forecasts that are evidence count: the first of a version, series, cutoff and step; return which.
 
     A score that counts already goes on counting.
 
@@ -158,31 +170,37 @@ def count_scores(connection: Connection, rows: Iterable[Row[Any]]) -> None:
         connection: The database.
         rows: Of the table `forecasts`.
     """
-    ordered = sorted(rows, key=lambda row: (row.made_at, row.forecast_id))
-    ids = [row.forecast_id for row in ordered]
-    taken = _counted_steps(connection, ids)
+    if not rows:
+        return []
+    ids = [row.forecast_id for row in rows]
     waiting = defaultdict(list)
-    query = select(scores.c.forecast_id, scores.c.step).where(scores.c.forecast_id.in_(ids), ~scores.c.counts)
-    for forecast_id, step in connection.execute(query):
+    for forecast_id, step in connection.execute(_WAITING, {"ids": ids}):
         waiting[forecast_id].append(step)
-    marks = []
-    for row in ordered:
+    taken = _counted_steps(connection, list(waiting))
+    marks: list[Step] = []
+    for row in sorted(rows, key=lambda row: (row.made_at, row.forecast_id)):
         steps = taken[_truth(row)]
         free = [step for step in waiting[row.forecast_id] if step not in steps]
         steps.update(free)
-        marks += [{"of": row.forecast_id, "at": step} for step in free]
+        marks += [(row.forecast_id, step) for step in free]
     if marks:
-        one = and_(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
-        connection.execute(update(scores).where(one).values(counts=True), marks)
-    mine = and_(scores.c.forecast_id == forecasts.c.forecast_id, scores.c.counts)
-    number = select(func.count()).where(mine).correlate(forecasts).scalar_subquery()
-    connection.execute(update(forecasts).where(forecasts.c.forecast_id.in_(ids)).values(counted=number))
+        connection.execute(_LET_COUNT, [{"of": forecast_id, "at": step} for forecast_id, step in marks])
+    return marks
+
+
+_SOME: BindParameter[Any] = bindparam("ids", expanding=True)
+_CHANGE = update(forecasts).where(forecasts.c.forecast_id.in_(_SOME))
+_WAITING = select(scores.c.forecast_id, scores.c.step).where(scores.c.forecast_id.in_(_SOME), ~scores.c.counts)
+_LET_COUNT = (
+    update(scores).where(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at")).values(counts=True)
+)
+"""Statements that are made once: that takes longer than to run them."""
 
 
 def read_observations(
     connection: Connection, ids: Sequence[str], first: ColumnElement[int], last: ColumnElement[int]
-) -> Mapping[str, dict[np.datetime64, float]]:
-    """Return the values of each forecast's series from `first` to `last`, and around, by forecast id and timestamp.
+) -> dict[str, Observed]:
+    """Return the observations of each forecast's series from `first` to `last`, and around, by forecast id, if there are any.
 
     Args:
         connection: The database.
@@ -190,53 +208,66 @@ def read_observations(
         first: Column of the oldest timestamp.
         last: Column of the newest.
     """
+    found: dict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
+    rows = connection.execute(_observations(first, last), {"ids": ids}).all() if ids else ()
+    for forecast_id, timestamp, value in rows:
+        stamps, values = found[forecast_id]
+        stamps.append(timestamp)
+        values.append(value)
+    return {
+        name: Observed.make(np.array(stamps, dtype=np.int64).view("M8[us]"), np.array(values, dtype=np.float64))
+        for name, (stamps, values) in found.items()
+    }
+
+
+@cache
+def _observations(first: ColumnElement[int], last: ColumnElement[int]) -> Select[str, int, float]:
     in_range = and_(
         observations.c.series_id == forecasts.c.series_id,
         observations.c.timestamp >= first - lookup_range(),
         observations.c.timestamp <= last + lookup_range(),
         observations.c.value.is_not(None),
     )
-    query = (
+    return (
         select(forecasts.c.forecast_id, observations.c.timestamp, observations.c.value)
         .select_from(forecasts)
         .join(observations, in_range)
-        .where(forecasts.c.forecast_id.in_(ids))
+        .where(forecasts.c.forecast_id.in_(_SOME))
     )
-    found: dict[str, dict[np.datetime64, float]] = defaultdict(dict)
-    for forecast_id, timestamp, value in connection.execute(query) if ids else ():
-        found[forecast_id][np.datetime64(timestamp, "us")] = value
-    return found
 
 
 def _agrees(row: Row[Any], observed: Observed, calendar: Calendar) -> bool:
-    if not observed or not frequencies_match(row.frequency, calendar.frequency):
+    if not frequencies_match(row.frequency, calendar.frequency):
         return False
     clock = ForecastClock(row.timezone, row.style, row.frequency)
-    stamps = np.array(list(observed), dtype="M8[us]")
-    steps, stamps = align_clocks(decode_times(row.history_timestamps), clock, stamps, calendar.timezone)
+    steps, stamps = align_clocks(decode_times(row.history_timestamps), clock, observed.timestamps, calendar.timezone)
     sample = HistorySample(steps, decode_floats(row.history_values))
-    return agrees(sample, dict(zip(stamps, observed.values(), strict=True)), row.frequency)
-
-
-def _counted_steps(connection: Connection, ids: Sequence[str]) -> dict[tuple[Any, ...], set[int]]:
-    """Return the steps that count already, by version, series and cutoff, for those of some forecasts."""
-    same = forecasts.alias()
-    equal = and_(*(same.c[name] == forecasts.c[name] for name in _TRUTH))
-    query = (
-        select(*(same.c[name] for name in _TRUTH), scores.c.step)
-        .select_from(forecasts)
-        .join(same, equal)
-        .join(scores, and_(scores.c.forecast_id == same.c.forecast_id, scores.c.counts))
-        .where(forecasts.c.forecast_id.in_(ids))
-    )
-    found: dict[tuple[Any, ...], set[int]] = defaultdict(set)
-    for *truth, step in connection.execute(query):
-        found[tuple(truth)].add(step)
-    return found
+    return agrees(sample, Observed.make(stamps, observed.values), row.frequency)
 
 
 _TRUTH = ("model", "version", "series_id", "first_timestamp")
 """What a truth is counted once for, beside the step; the first timestamp stands for the cutoff."""
+
+
+def _counted_steps(connection: Connection, ids: Sequence[str]) -> dict[tuple[Any, ...], set[int]]:
+    """Return the steps that count already, by version, series and cutoff, for those of some forecasts."""
+    found: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for *truth, step in connection.execute(_counted(), {"ids": ids}) if ids else ():
+        found[tuple(truth)].add(step)
+    return found
+
+
+@cache
+def _counted() -> Select[*tuple[Any, ...]]:
+    same = forecasts.alias()
+    equal = and_(*(same.c[name] == forecasts.c[name] for name in _TRUTH))
+    return (
+        select(*(same.c[name] for name in _TRUTH), scores.c.step)
+        .select_from(forecasts)
+        .join(same, equal)
+        .join(scores, and_(scores.c.forecast_id == same.c.forecast_id, scores.c.counts))
+        .where(forecasts.c.forecast_id.in_(_SOME))
+    )
 
 
 def _truth(row: Row[Any]) -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased, id_hash
 from service.store.log_entry import MICROSECONDS, LogEntry
 from service.store.log_rows import is_late, make_rows
-from service.store.rollups import drop_empty_sums, lock_scores, remove_sums
-from service.store.score_due import compute_scores
+from service.store.rollups import drop_empty_sums, lock_scores, remove_forecast_sums
+from service.store.score_due import count_observed
 from service.store.tables import forecasts, scores
 
 T = TypeVar("T")
@@ -121,8 +121,7 @@ def find_forecast(database: Database, forecast_id: str) -> StoredForecast | None
         row = connection.execute(select(forecasts).where(forecasts.c.forecast_id == name)).one_or_none()
         if row is None:
             return None
-        actuals = compute_scores(connection, [row])[row.forecast_id]
-        return StoredForecast(row, connection.execute(by_step).mappings().all(), len(actuals))
+        return StoredForecast(row, connection.execute(by_step).mappings().all(), count_observed(connection, row))
 
 
 def delete_forecasts(database: Database, before: int, share: float = 1.0, now: int | None = None) -> Deletion:
@@ -173,5 +172,5 @@ def _read_deleted(database: Database, now: int) -> int:
 def remove_forecasts(connection: Connection, forecast_ids: Sequence[str]) -> None:
     """Delete forecasts and their scores, in a transaction that holds `lock_scores`."""
     if forecast_ids:
-        remove_sums(connection, forecast_ids)
+        remove_forecast_sums(connection, forecast_ids)
         connection.execute(delete(forecasts).where(forecasts.c.forecast_id.in_(forecast_ids)))

@@ -2,18 +2,18 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.frequency import MONTHS_IN, Frequency
+from models.calendar.frequency import Frequency
 from models.calendar.timestamps import Timestamps
 from models.calendar.zoned_grid import parse_frequency, timestamps_from
+from service.store.actuals import Observed, match_steps
 from service.store.blobs import Floats, microseconds
-from service.store.score import only_values, periods_of
 
 NEWEST = 16
 """Newest steps of a history that are kept until they have been compared."""
@@ -78,31 +78,23 @@ def times_in_reach(
     return None if start is None or frequency is None else _times(start, frequency, timezone, length)
 
 
-def agrees(sample: HistorySample, observed: Mapping[np.datetime64, float], frequency: str) -> bool:
+def agrees(sample: HistorySample, observed: Observed, frequency: str) -> bool:
     """Return whether a history agrees with observations: at a step at least, and at SHARE of those that are observed.
 
     A gap in the history where there is an observation counts as a difference.
 
     Args:
         sample: Steps of the history, on the clock of the observations.
-        observed: Observations of the series by timestamp, without gaps.
+        observed: Observations of the series.
         frequency: Of the forecast; months, quarters and years are matched by any date of the period.
     """
-    known = match_steps(sample.timestamps, observed, parse_frequency(frequency))
+    known = match_steps(observed, sample.timestamps, parse_frequency(frequency))
     compared = ~np.isnan(known)
     if not compared.any():
         return False
     allowed = TOLERANCE * float(np.abs(known[compared]).max())
     equal = np.abs(sample.values[compared] - known[compared]) <= allowed  # NaN is not
     return int(equal.sum()) >= math.ceil(SHARE * len(equal))
-
-
-def match_steps(stamps: Timestamps, observed: Mapping[np.datetime64, float], step: Frequency) -> NDArray[np.float64]:
-    """Return the observation at each step, NaN where there is none, shape (points,)."""
-    if step.unit not in MONTHS_IN:
-        return np.array([observed.get(stamp, math.nan) for stamp in stamps])
-    values = only_values(observed, step)
-    return np.array([values.get(period, math.nan) for period in periods_of(stamps, step)])
 
 
 @lru_cache(maxsize=1024)

@@ -2,14 +2,31 @@
 
 They are kept beside the scores. A week that two months share has two parts, so that both weeks and months consist of parts.
 
-A change of scores has `remove_sums` before it and `add_sums` after it, in one transaction that holds `lock_scores`.
+Scores that are deleted have `remove_sums` before it, and scores that begin to count have `add_sums` after it, in one
+transaction that holds `lock_scores`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal, Self
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Table, case, cast, delete, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Executable,
+    Integer,
+    Table,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import (
@@ -27,6 +44,8 @@ DAY_SECONDS = 86_400
 ROLLUPS = (sums_by_step, sums_by_series, sums_by_series_step, sums_by_series_step_week)
 SCORES_LOCK = 0x616C6D62
 """PostgreSQL's advisory lock of a transaction that changes scores: so no two wait for each other's sums."""
+MOST_KEYS = 5_000
+"""Scores or forecasts that one statement names."""
 SUMS = (
     "scores",
     "scaled",
@@ -40,6 +59,11 @@ SUMS = (
 )
 
 Period = Literal["day", "week", "month", "year"]
+Step = tuple[str, int]
+"""A score: id and step of its forecast."""
+_OF_FORECASTS = scores.c.forecast_id.in_(bindparam("ids", expanding=True))
+_OF_STEPS = _OF_FORECASTS & tuple_(scores.c.forecast_id, scores.c.step).in_(bindparam("steps", expanding=True))
+"""Without the ids SQLite would read all scores."""
 
 _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "month": ("%Y-%m",), "year": ("%Y",)}
 """strftime's format and modifiers; a week is its Monday: the Sunday on or after the day, minus six days."""
@@ -82,16 +106,20 @@ def lock_scores(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SCORES_LOCK})
 
 
-def remove_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
-    """Subtract the scores of some forecasts from the sums; nothing if none of their scores counts."""
-    for table in ROLLUPS:
-        _add(connection, table, forecast_ids, -1)
+def remove_forecast_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
+    """Subtract all scores of some forecasts from the sums, those that count."""
+    for at in range(0, len(forecast_ids), MOST_KEYS):
+        _add(connection, _OF_FORECASTS, -1, ids=forecast_ids[at : at + MOST_KEYS])
 
 
-def add_sums(connection: Connection, forecast_ids: Sequence[str]) -> None:
-    """Add the scores of some forecasts to the sums."""
-    for table in ROLLUPS:
-        _add(connection, table, forecast_ids, 1)
+def remove_sums(connection: Connection, steps: Sequence[Step]) -> None:
+    """Subtract some scores from the sums, those that count."""
+    _add_steps(connection, steps, -1)
+
+
+def add_sums(connection: Connection, steps: Sequence[Step]) -> None:
+    """Add some scores to the sums, those that count."""
+    _add_steps(connection, steps, 1)
 
 
 def drop_empty_sums(connection: Connection) -> None:
@@ -115,8 +143,22 @@ def sums_of_scores() -> list[ColumnElement[Any]]:
     ]
 
 
-def _add(connection: Connection, table: Table, forecast_ids: Sequence[str], sign: int) -> None:
-    is_postgresql = connection.dialect.name == "postgresql"
+def _add_steps(connection: Connection, steps: Sequence[Step], sign: int) -> None:
+    for at in range(0, len(steps), MOST_KEYS):
+        some = steps[at : at + MOST_KEYS]
+        _add(connection, _OF_STEPS, sign, ids=sorted({forecast_id for forecast_id, _ in some}), steps=some)
+
+
+def _add(connection: Connection, which: ColumnElement[bool], sign: int, **keys: Sequence[str] | Sequence[Step]) -> None:
+    """Add to the sums the scores of a condition with these parameters, or subtract them."""
+    for table in ROLLUPS:
+        addition = _addition(table, which, sign, is_postgresql=connection.dialect.name == "postgresql")
+        connection.execute(addition, keys)
+
+
+@cache
+def _addition(table: Table, which: ColumnElement[bool], sign: int, *, is_postgresql: bool) -> Executable:
+    """Return the statement that adds scores to a rollup; making it takes longer than running it."""
     month = _month(scores.c.day, is_postgresql=is_postgresql)
     keys = {
         "model": forecasts.c.model,
@@ -128,14 +170,13 @@ def _add(connection: Connection, table: Table, forecast_ids: Sequence[str], sign
         "month": month,
         "week": _later(_monday(scores.c.day), month),
     }
-    wanted = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
+    columns = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
-    counted = scores.c.counts & scores.c.forecast_id.in_(forecast_ids)
-    query = select(*wanted, *sums).select_from(scores).join(forecasts).where(counted).group_by(*wanted)
+    query = select(*columns, *sums).select_from(scores).join(forecasts).where(scores.c.counts, which).group_by(*columns)
     make = postgresql.insert if is_postgresql else sqlite.insert
     insert = make(table).from_select([column.name for column in table.columns], query)
     added = {name: table.c[name] + insert.excluded[name] for name in SUMS}
-    connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added))
+    return insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added)
 
 
 def _month(day: ColumnElement[int], *, is_postgresql: bool) -> ColumnElement[Any]:

@@ -1,19 +1,19 @@
 """Score: the errors of a logged forecast at each step that has been observed; arithmetic without a database."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import islice
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.accuracy import covered, pinball_losses, scale_or_nan, scaled_errors
 from models.baselines import seasonal_naive
-from models.calendar.frequency import MONTH_NAMES, MONTHS_IN, Frequency
 from models.calendar.timestamps import Timestamps
-from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.intervals import SAME, interval_sides
 from models.json_values import finite_or_none
 from models.series import Series
@@ -26,9 +26,6 @@ LEVELS = (80.0, 95.0)
 MOST_ERROR = 10.0
 """Largest scaled error of a step: ten times the history's seasonal change. A larger one counts as this, so that one wrong
 value does not decide a mean."""
-
-LONGEST_PERIOD = np.timedelta64(366, "D")
-"""Largest distance of two timestamps in one month, quarter or year."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,35 +113,86 @@ def _season_places(horizon: int, season_length: int) -> NDArray[np.int64]:
     return np.arange(horizon) % season_length
 
 
-def score(
-    forecast: LoggedForecast, observed: Mapping[np.datetime64, float], steps_at: Timestamps | None = None
-) -> list[StepScore]:
-    """Return the score of each observed step, in order.
+def score(forecasts: Sequence[LoggedForecast], actuals: Sequence[Floats]) -> list[list[StepScore]]:
+    """Return the score of each step with an actual value, in order, for each forecast.
+
+    Those of the same levels are computed together: a forecast often has only one new actual value.
 
     Args:
-        forecast: The forecast.
-        observed: Values of its series by timestamp; NaN is a gap, values outside the horizon do not matter.
-        steps_at: The steps on the clock of the observations, if that is not the forecast's own.
+        forecasts: The forecasts.
+        actuals: For each, the actual values of its steps, NaN where there is none, shape (horizon,).
     """
-    target = _targets(forecast, forecast.timestamps if steps_at is None else steps_at, observed)
-    steps = np.flatnonzero(np.isfinite(target))
-    actual, scale = target[steps], forecast.baseline.scale
-    losses = pinball_losses(actual, forecast.quantiles[steps], forecast.levels).mean(axis=-1)
-    covered_by = {level: covered(actual, *bounds) for level, bounds in _intervals(forecast, steps)}
-    errors = scaled_errors(actual, forecast.median[steps], scale)
-    naive_errors = scaled_errors(actual, forecast.baseline.naive[steps], scale)
+    steps = [np.flatnonzero(np.isfinite(one)) for one in actuals]
+    alike = defaultdict[tuple[float, ...], list[int]](list)
+    for place, forecast in enumerate(forecasts):
+        alike[forecast.levels].append(place)
+    found: list[list[StepScore]] = [[] for _ in forecasts]
+    for places in alike.values():
+        parts = [_Steps.of(forecasts[place], actuals[place], steps[place]) for place in places]
+        scored = iter(_score_steps(_Steps.join(parts)))
+        for place in places:
+            found[place] = list(islice(scored, len(steps[place])))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """Steps with an actual value, of forecasts of the same levels; each array has the shape (steps,), or (steps, levels)."""
+
+    levels: tuple[float, ...]
+    step: NDArray[np.int64]
+    timestamp: Timestamps
+    actual: Floats
+    quantiles: Floats
+    median: Floats
+    naive: Floats
+    scale: Floats
+
+    @classmethod
+    def of(cls, forecast: LoggedForecast, actuals: Floats, steps: NDArray[np.int64]) -> Self:
+        """Return some steps of a forecast."""
+        baseline = forecast.baseline
+        return cls(
+            levels=forecast.levels,
+            step=steps + 1,
+            timestamp=forecast.timestamps[steps],
+            actual=actuals[steps],
+            quantiles=forecast.quantiles[steps],
+            median=forecast.median[steps],
+            naive=baseline.naive[steps],
+            scale=np.full(len(steps), baseline.scale),
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Return the steps of all."""
+        names = [field.name for field in fields(cls)[1:]]
+        return cls(parts[0].levels, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _score_steps(steps: _Steps) -> list[StepScore]:
+    actual, scale, levels = steps.actual, steps.scale, steps.levels
+    losses = pinball_losses(actual, steps.quantiles, levels).mean(axis=-1)
+    covered_by = {level: covered(actual, *bounds) == 1 for level, bounds in _intervals(levels, steps.quantiles)}
+    errors, naive_errors = (
+        scaled_errors(actual[:, np.newaxis], one[:, np.newaxis], scale)[:, 0] for one in (steps.median, steps.naive)
+    )
+    columns = (steps.step, actual, errors, naive_errors, losses, losses / scale)
+    inside = list(zip(*(one.tolist() for one in covered_by.values()), strict=True)) or [()] * len(actual)
     return [
         StepScore(
-            step=int(step) + 1,
-            timestamp=forecast.timestamps[step],
-            observed=float(actual[row]),
-            absolute_scaled_error=_bounded(errors[row]),
-            naive_scaled_error=_bounded(naive_errors[row]),
-            pinball=float(losses[row]),
-            scaled_pinball=_bounded(losses[row] / scale),
-            covered={level: bool(inside[row]) for level, inside in covered_by.items()},
+            step=step,
+            timestamp=timestamp,
+            observed=observed,
+            absolute_scaled_error=_bounded(error),
+            naive_scaled_error=_bounded(naive_error),
+            pinball=loss,
+            scaled_pinball=_bounded(scaled_loss),
+            covered=dict(zip(covered_by, is_inside, strict=True)),
         )
-        for row, step in enumerate(steps)
+        for timestamp, is_inside, step, observed, error, naive_error, loss, scaled_loss in zip(
+            steps.timestamp, inside, *(one.tolist() for one in columns), strict=True
+        )
     ]
 
 
@@ -158,61 +206,12 @@ def _bounded(error: float) -> float | None:
     return finite_or_none(min(error, MOST_ERROR))
 
 
-def _targets(forecast: LoggedForecast, steps_at: Timestamps, observed: Mapping[np.datetime64, float]) -> Floats:
-    """Return the actual value of each step, shape (horizon,), NaN where there is none.
-
-    It has the timestamp of the step. For months, quarters and years it may have any date of the period, since some people
-    write the first day and others the last. Of several observations in one step none counts: a day is not its month.
-    """
-    found = {stamp: value for stamp, value in observed.items() if not math.isnan(value)}
-    step = parse_frequency(forecast.frequency)
-    if step.unit in MONTHS_IN:
-        values = only_values(found, step)
-        return np.array([values.get(period, math.nan) for period in periods_of(steps_at, step)])
-    exact = np.array([found.get(stamp, math.nan) for stamp in steps_at])
-    return np.where(_has_neighbours(steps_at, np.array(sorted(found), dtype="M8[us]"), step), math.nan, exact)
-
-
-def _has_neighbours(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -> NDArray[np.bool_]:
-    """Return which steps, shape (horizon,), have another observation nearer than the next step."""
-    if step.unit == "B":  # Friday and Monday are neighbours, and Sunday belongs to neither
-        width = np.full(len(steps_at), np.timedelta64(1, "D"), dtype="m8[us]")
-        before, after = steps_at - width, steps_at + width
-    else:
-        two = steps_at if len(steps_at) > 1 else timestamps_from(steps_at[0], step, 2)
-        before = np.concatenate([steps_at[:1] - (two[1:2] - two[:1]), steps_at[:-1]])
-        after = np.concatenate([steps_at[1:], steps_at[-1:] + (two[-1:] - two[-2:-1])])
-    others = np.searchsorted(stamps, after, "left") - np.searchsorted(stamps, before, "right")
-    return np.asarray(others > np.isin(steps_at, stamps))
-
-
-def only_values(observed: Mapping[np.datetime64, float], step: Frequency) -> dict[int, float]:
-    """Return the value of each period with exactly one observation, if that has a plain date."""
-    stamps = np.array(list(observed), dtype="M8[us]")
-    dates = (stamps == stamps.astype("M8[D]")).tolist()
-    periods = periods_of(stamps, step)
-    count = Counter(periods)
-    return {
-        period: value
-        for period, value, dated in zip(periods, observed.values(), dates, strict=True)
-        if dated and count[period] == 1
-    }
-
-
-def periods_of(stamps: Timestamps, step: Frequency) -> list[int]:
-    """Return the number of the month, quarter or year of each timestamp."""
-    months = stamps.astype("M8[M]").astype(np.int64)
-    if step.anchor:
-        months = (months - 1 - MONTH_NAMES.index(step.anchor)) // MONTHS_IN[step.unit]
-    return list(months.tolist())
-
-
-def _intervals(forecast: LoggedForecast, steps: NDArray[np.int64]) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
-    """Yield each of `LEVELS` that the forecast has, with its lower and upper bounds at some steps."""
+def _intervals(levels: Sequence[float], quantiles: Floats) -> Iterator[tuple[float, tuple[Floats, Floats]]]:
+    """Yield each of `LEVELS` that quantiles have, with its lower and upper bounds."""
     for level in LEVELS:
-        places = [_place(forecast.levels, side) for side in interval_sides(level)]
+        places = [_place(levels, side) for side in interval_sides(level)]
         if None not in places:
-            lower, upper = (forecast.quantiles[steps, place] for place in places)
+            lower, upper = (quantiles[:, place] for place in places)
             yield level, (lower, upper)
 
 

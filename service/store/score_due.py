@@ -3,27 +3,30 @@
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
 
 from models.calendar.timestamps import to_local_times
+from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from models.json_values import nan_if_none
-from service.store.blobs import decode_floats, decode_times
+from service.store.actuals import Floats, Observed, match_actuals
+from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.counting import count_scores, judge, read_observations, record_verdicts
 from service.store.database import Database
 from service.store.observations import Calendar
-from service.store.rollups import add_sums, lock_scores, remove_sums
+from service.store.rollups import Step, add_sums, lock_scores, remove_sums
 from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.tables import IS_DUE, forecasts, observations, scores, series
 from service.store.time_matching import ForecastClock, align_clocks, tolerance
 
 logger = logging.getLogger("almanac")
 
-BATCH = 100
+BATCH = 200
 """Forecasts of one transaction: other writers of SQLite wait for it less than a tenth of a second."""
 
 
@@ -49,8 +52,7 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
         if claimed:
             _write_scores(connection, claimed, now)
-            done = forecasts.c.forecast_id.in_([row.forecast_id for row in claimed])
-            connection.execute(update(forecasts).where(done).values(due=False))
+            connection.execute(_DONE, {"ids": [row.forecast_id for row in claimed]})
     return len(claimed)
 
 
@@ -83,20 +85,29 @@ def mark_missed(database: Database, since: int) -> None:
             )
 
 
-def compute_scores(connection: Connection, rows: Sequence[Row[Any]]) -> Mapping[str, dict[int, StepScore]]:
-    """Return the scores of forecasts by the observations of now, by id and step; `rows` are of the table `forecasts`."""
-    return _compute_all(connection, rows, _calendars(connection, [row.series_id for row in rows]))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matched:
+    """A forecast and the actual value of each step, NaN where there is none, shape (horizon,)."""
+
+    forecast: LoggedForecast
+    actuals: Floats
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether a step has an actual value."""
+        return bool(np.isfinite(self.actuals).any())
+
+    def without(self, steps: Sequence[int]) -> Self:
+        """Return the forecast without the actual values of some steps, the first of which is 1."""
+        left = self.actuals.copy()
+        left[[step - 1 for step in steps]] = np.nan
+        return replace(self, actuals=left)
 
 
-def _compute_all(
-    connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]
-) -> Mapping[str, dict[int, StepScore]]:
-    ids = [row.forecast_id for row in rows]
-    observed = read_observations(connection, ids, forecasts.c.first_timestamp, forecasts.c.last_timestamp)
-    return {
-        row.forecast_id: _compute(row, observed[row.forecast_id], calendars.get(row.series_id, Calendar()))
-        for row in rows
-    }
+def count_observed(connection: Connection, row: Row[Any]) -> int:
+    """Return how many steps of a forecast have an actual value now; `row` is of the table `forecasts`."""
+    matched = _match_all(connection, [row], _calendars(connection, [row.series_id]))
+    return sum(int(np.isfinite(one.actuals).sum()) for one in matched.values())
 
 
 def read_forecast(row: Row[Any]) -> LoggedForecast:
@@ -121,84 +132,115 @@ def _is_any_due(database: Database) -> bool:
 def _write_scores(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
     """Write the scores that are new or changed, delete those whose observation is gone, and decide which count."""
     calendars = _calendars(connection, [row.series_id for row in claimed])
-    new_scores = _compute_all(connection, claimed, calendars)
-    old_actuals = _scored_actuals(connection, [row.forecast_id for row in claimed])
-    unsure = [row for row in claimed if not row.is_evidence and new_scores[row.forecast_id]]
+    matched = _match_all(connection, claimed, calendars)
+    scored = _scored_actuals(connection, [row.forecast_id for row in claimed])
+    observed = {forecast_id for forecast_id, one in matched.items() if one.is_observed}
+    unsure = [row for row in claimed if not row.is_evidence and row.forecast_id in observed]
     verdicts = judge(connection, unsure, calendars)
-    stale, added = list[dict[str, Any]](), list[dict[str, Any]]()
-    for row in claimed:
-        new, old = new_scores[row.forecast_id], old_actuals[row.forecast_id]
-        gone = {step for step, actual in old.items() if step not in new or new[step].observed != actual}
-        stale += [{"of": row.forecast_id, "at": step} for step in gone]
-        fresh = [step for step in new if step not in old or step in gone]
-        days = local_days(row, [new[step].timestamp for step in fresh])
-        added += [_columns(row.forecast_id, new[step], day, now) for step, day in zip(fresh, days, strict=True)]
-    changed = {one["of"] for one in stale} | {one["forecast_id"] for one in added}
-    changed |= {forecast_id for forecast_id, verdict in verdicts.items() if verdict}
-    remove_sums(connection, sorted(changed))
+    stale, fresh = _compare(matched, scored)
+    added = [
+        values for row in claimed if row.forecast_id in fresh for values in _columns(row, fresh[row.forecast_id], now)
+    ]
     if stale:
-        one = and_(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
-        connection.execute(delete(scores).where(one), stale)
+        remove_sums(connection, stale)
+        connection.execute(_DELETE, [{"of": forecast_id, "at": step} for forecast_id, step in stale])
     if added:
         connection.execute(insert(scores), added)
     record_verdicts(connection, verdicts)
-    if changed:
-        evidence = [row for row in claimed if row.is_evidence or verdicts.get(row.forecast_id)]
-        count_scores(connection, [row for row in evidence if row.forecast_id in changed])
-        add_sums(connection, sorted(changed))
+    changed = {forecast_id for forecast_id, _ in stale} | fresh.keys()
+    changed |= {forecast_id for forecast_id, verdict in verdicts.items() if verdict}
+    evidence = [row for row in claimed if row.is_evidence or verdicts.get(row.forecast_id)]
+    add_sums(connection, count_scores(connection, [row for row in evidence if row.forecast_id in changed]))
 
 
-def local_days(row: Row[Any], timestamps: Sequence[np.datetime64]) -> list[int]:
-    """Return the days of a forecast's steps by its own clock, in days since 1970."""
-    walls = np.array(timestamps, dtype="M8[us]")
-    if row.timezone is not None:
-        walls = to_local_times(walls, row.timezone)
-    return list(walls.astype("M8[D]").astype(np.int64).tolist())
+def _compare(
+    matched: Mapping[str, _Matched], scored: Mapping[str, Mapping[int, float]]
+) -> tuple[list[Step], dict[str, list[StepScore]]]:
+    """Return the scores that are no longer right, and by forecast id those of steps without one or with another actual value."""
+    kept = {
+        forecast_id: [step for step, actual in scored[forecast_id].items() if one.actuals[step - 1] == actual]
+        for forecast_id, one in matched.items()
+        if forecast_id in scored
+    }
+    stale = [(one, step) for one, steps in scored.items() for step in steps if step not in kept.get(one, ())]
+    left = {forecast_id: one.without(kept.get(forecast_id, ())) for forecast_id, one in matched.items()}
+    new = {forecast_id: one for forecast_id, one in left.items() if one.is_observed}
+    found = score([one.forecast for one in new.values()], [one.actuals for one in new.values()])
+    return stale, dict(zip(new, found, strict=True))
 
 
-def _compute(row: Row[Any], observed: Mapping[np.datetime64, float], calendar: Calendar) -> dict[int, StepScore]:
-    """Return the scores of a forecast by step; log a damaged row and return none, so that it stops no other."""
+def _match_all(
+    connection: Connection, rows: Sequence[Row[Any]], calendars: Mapping[str, Calendar]
+) -> dict[str, _Matched]:
+    """Return forecasts with the actual values of now, by id; those that cannot be compared with any are left out."""
+    ids = [row.forecast_id for row in rows]
+    observed = read_observations(connection, ids, forecasts.c.first_timestamp, forecasts.c.last_timestamp)
+    found = {
+        row.forecast_id: _match(row, observed[row.forecast_id], calendars.get(row.series_id, Calendar()))
+        for row in rows
+        if row.forecast_id in observed
+    }
+    return {forecast_id: one for forecast_id, one in found.items() if one is not None}
+
+
+def _match(row: Row[Any], observed: Observed, calendar: Calendar) -> _Matched | None:
+    """Return a forecast with its actual values; log a damaged row and return None, so that it stops no other."""
     if row.timestamps is None or not frequencies_match(row.frequency, calendar.frequency):
-        return {}
+        return None
     try:
         forecast = read_forecast(row)
-        stamps = np.array(list(observed), dtype="M8[us]")
         clock = ForecastClock(row.timezone, row.style, row.frequency)
-        steps, stamps = align_clocks(forecast.timestamps, clock, stamps, calendar.timezone)
-        aligned = dict(zip(stamps, observed.values(), strict=True))
-        return {one.step: one for one in score(forecast, aligned, steps)}
+        steps, stamps = align_clocks(forecast.timestamps, clock, observed.timestamps, calendar.timezone)
+        aligned = Observed.make(stamps, observed.values)
+        return _Matched(forecast, match_actuals(aligned, steps, parse_frequency(row.frequency)))
     except (AlmanacError, ValueError) as error:
         logger.error("forecast %s cannot be scored: %s", row.forecast_id, error)  # noqa: TRY400 (the error says all)
-        return {}
+        return None
 
 
 def _calendars(connection: Connection, ids: Sequence[str]) -> Mapping[str, Calendar]:
     """Return the calendars of those series that are known, by id."""
-    query = select(series.c.id, series.c.frequency, series.c.timezone).where(series.c.id.in_(set(ids)))
-    return {name: Calendar(frequency, timezone) for name, frequency, timezone in connection.execute(query)}
+    found = connection.execute(_CALENDARS, {"ids": list(set(ids))})
+    return {name: Calendar(frequency, timezone) for name, frequency, timezone in found}
 
 
 def _scored_actuals(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[int, float]]:
     """Return the actual values that forecasts were scored with, by id and step."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
-    query = select(scores.c.forecast_id, scores.c.step, scores.c.observed).where(scores.c.forecast_id.in_(ids))
-    for forecast_id, step, observed in connection.execute(query):
+    for forecast_id, step, observed in connection.execute(_SCORED, {"ids": ids}):
         found[forecast_id][step] = observed
     return found
 
 
-def _columns(forecast_id: str, one: StepScore, day: int, now: int) -> dict[str, Any]:
-    return {
-        "forecast_id": forecast_id,
-        "step": one.step,
-        "timestamp": int(one.timestamp.astype(np.int64)),
-        "observed": one.observed,
-        "absolute_scaled_error": one.absolute_scaled_error,
-        "naive_scaled_error": one.naive_scaled_error,
-        "pinball": one.pinball,
-        "scaled_pinball": one.scaled_pinball,
-        "covered_80": one.covered.get(80.0),
-        "covered_95": one.covered.get(95.0),
-        "scored_at": now,
-        "day": day,
-    }
+_SOME: BindParameter[Any] = bindparam("ids", expanding=True)
+_MINE = and_(scores.c.forecast_id == forecasts.c.forecast_id, scores.c.counts)
+_COUNTED = select(func.count()).where(_MINE).correlate(forecasts).scalar_subquery()
+_DONE = update(forecasts).where(forecasts.c.forecast_id.in_(_SOME)).values(due=False, counted=_COUNTED)
+_SCORED = select(scores.c.forecast_id, scores.c.step, scores.c.observed).where(scores.c.forecast_id.in_(_SOME))
+_CALENDARS = select(series.c.id, series.c.frequency, series.c.timezone).where(series.c.id.in_(_SOME))
+_DELETE = delete(scores).where(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
+"""Statements that are made once: that takes longer than to run them."""
+
+
+def _columns(row: Row[Any], found: Sequence[StepScore], now: int) -> list[dict[str, Any]]:
+    """Return the scores of a forecast as rows of the table."""
+    stamps = np.array([one.timestamp for one in found], dtype="M8[us]")
+    walls = stamps if row.timezone is None else to_local_times(stamps, row.timezone)
+    days = walls.astype("M8[D]").astype(np.int64).tolist()
+    return [
+        {
+            "forecast_id": row.forecast_id,
+            "step": one.step,
+            "timestamp": timestamp,
+            "observed": one.observed,
+            "absolute_scaled_error": one.absolute_scaled_error,
+            "naive_scaled_error": one.naive_scaled_error,
+            "pinball": one.pinball,
+            "scaled_pinball": one.scaled_pinball,
+            "covered_80": one.covered.get(80.0),
+            "covered_95": one.covered.get(95.0),
+            "scored_at": now,
+            "day": day,
+        }
+        for one, timestamp, day in zip(found, microseconds(stamps).tolist(), days, strict=True)
+    ]

@@ -7,12 +7,14 @@ import numpy as np
 import orjson
 from sqlalchemy import insert, select, update
 
+from models.calendar.zoned_grid import parse_frequency
 from models.json_values import finite_or_none
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
+from service.store.actuals import Observed, match_actuals
 from service.store.blobs import encode_floats, encode_times, microseconds
 from service.store.database import Database
-from service.store.score import LoggedForecast, naive_baseline
+from service.store.score import LoggedForecast, StepScore, naive_baseline, score
 from service.store.tables import forecasts, observations, scores
 
 LEVELS = (0.025, *TRAINED_QUANTILES, 0.975)
@@ -85,6 +87,14 @@ def actuals_of(forecast: LoggedForecast, seed: int = 2) -> dict[np.datetime64, f
     """Return a random observation at every step of a forecast."""
     values = np.random.default_rng(seed).normal(10.0, 3.0, len(forecast.timestamps))
     return dict(zip(forecast.timestamps, values.tolist(), strict=True))
+
+
+def score_one(forecast: LoggedForecast, values: dict[np.datetime64, float]) -> list[StepScore]:
+    """Return the scores of a forecast by the observations of its series, on its own clock."""
+    stamps = np.array(list(values), dtype="M8[us]")
+    observed = Observed.make(stamps, np.array(list(values.values())))
+    actuals = match_actuals(observed, forecast.timestamps, parse_frequency(forecast.frequency))
+    return score([forecast], [actuals])[0]
 
 
 def stored_scores(database: Database, forecast_id: str) -> list[Any]:

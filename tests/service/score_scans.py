@@ -23,7 +23,8 @@ def rebuild_sums(connection: Connection) -> None:
     """Sum all scores anew."""
     for table in ROLLUPS:
         connection.execute(delete(table))
-    add_sums(connection, connection.scalars(select(forecasts.c.forecast_id)).all())
+    every = connection.execute(select(scores.c.forecast_id, scores.c.step))
+    add_sums(connection, [(forecast_id, step) for forecast_id, step in every])
 
 
 def recount(database: Database, key: Callable[[Any], tuple[str | int, ...]]) -> Sums:

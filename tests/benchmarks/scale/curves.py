@@ -130,7 +130,7 @@ def _insert(database: Database, numbers: Sequence[int]) -> None:
     with database.writing() as connection:
         connection.execute(insert(forecasts), rows)
         connection.execute(insert(scores), marks)
-        add_sums(connection, [str(row["forecast_id"]) for row in rows])
+        add_sums(connection, [(str(row["forecast_id"]), step) for row in rows for step in range(1, HORIZON + 1)])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from models import artifact
 from models.calendar.zoned_grid import parse_frequency
 from models.series import Series
+from service.store.actuals import Observed
 from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.forecasts import find_forecast
@@ -157,7 +158,7 @@ def test_nine_in_ten_observed_steps_agree(changed: dict[int, float], *, agreed: 
     sent = values.copy()
     sent[list(changed)] = list(changed.values())
 
-    observed = dict(zip(days[:20], values[:20].tolist(), strict=True))
+    observed = Observed(days[:20], values[:20])
 
     assert agrees(HistorySample(days, sent), observed, "D") is agreed
     assert not agrees(HistorySample(days[20:], sent[20:]), observed, "D")

@@ -15,8 +15,9 @@ from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.errors import SeriesTooShort
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.store.score import LONGEST_PERIOD, LoggedForecast, NaiveBaseline, StepScore, naive_baseline, score
-from tests.service.forecast_log import LEVELS, actuals_of, make_forecast
+from service.store.score import LoggedForecast, NaiveBaseline, StepScore, naive_baseline, score
+from service.store.time_matching import tolerance_of
+from tests.service.forecast_log import LEVELS, actuals_of, make_forecast, score_one
 
 
 def make_history(seed: int = 0, length: int = 40) -> Series:
@@ -28,7 +29,7 @@ def make_history(seed: int = 0, length: int = 40) -> Series:
 
 def score_stamps(forecast: LoggedForecast, *stamps: str) -> list[StepScore]:
     """Return the scores of a forecast if 7.0 was observed at some timestamps."""
-    return score(forecast, {np.datetime64(stamp, "us"): 7.0 for stamp in stamps})
+    return score_one(forecast, {np.datetime64(stamp, "us"): 7.0 for stamp in stamps})
 
 
 @given(seed=st.integers(0, 10_000), horizon=st.integers(1, 30), known=st.integers(1, 30))
@@ -39,7 +40,7 @@ def test_mean_scores_are_those_of_models_accuracy(seed: int, horizon: int, known
     observed = dict(list(actuals_of(forecast, seed + 2).items())[:known])
     target = np.array([observed.get(stamp, math.nan) for stamp in forecast.timestamps])
 
-    scores = score(forecast, observed)
+    scores = score_one(forecast, observed)
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(one, name) for one in scores]))
@@ -78,12 +79,12 @@ def test_the_baseline_is_seasonal_naive_and_its_scale(values: list[float], horiz
 
 
 def test_only_observed_steps_are_scored() -> None:
-    """NaN and observations outside the horizon score nothing."""
+    """Observations outside the horizon score nothing."""
     forecast = make_forecast(make_history())
     stamps = forecast.timestamps
-    observed = {stamps[3]: 9.0, stamps[4]: math.nan, np.datetime64("2019-01-01", "us"): 1.0}
+    observed = {stamps[3]: 9.0, np.datetime64("2019-01-01", "us"): 1.0}
 
-    scores = score(forecast, observed)
+    scores = score_one(forecast, observed)
 
     assert [(one.step, one.observed, one.timestamp) for one in scores] == [(4, 9.0, stamps[3])]
 
@@ -94,7 +95,7 @@ def test_without_a_scale_only_pinball_and_coverage_are_scored(values: list[float
     history = Series.make(values, start="2020-01-01", frequency="M")
     forecast = replace(make_forecast(make_history()), baseline=naive_baseline(history, 12, 12))
 
-    scores = score(forecast, actuals_of(forecast))
+    scores = score_one(forecast, actuals_of(forecast))
 
     assert all(one.absolute_scaled_error is None and one.naive_scaled_error is None for one in scores)
     assert all(one.scaled_pinball is None and math.isfinite(one.pinball) for one in scores)
@@ -106,7 +107,7 @@ def test_coverage_is_scored_for_the_intervals_of_the_forecast() -> None:
     forecast = make_forecast(make_history(), levels=TRAINED_QUANTILES)
     lower, upper = forecast.quantiles[0, 0], forecast.quantiles[1, -1]
 
-    scores = score(forecast, dict(zip(forecast.timestamps, (lower, upper, 1e6), strict=False)))
+    scores = score_one(forecast, dict(zip(forecast.timestamps, (lower, upper, 1e6), strict=False)))
 
     assert [dict(one.covered) for one in scores] == [{80.0: True}, {80.0: True}, {80.0: False}]
 
@@ -130,7 +131,7 @@ def test_any_date_of_a_month_quarter_or_year_is_that_period(frequency: str, step
     forecast = LoggedForecast(stamps, name, (0.5,), np.zeros((3, 1)), np.zeros(3), baseline)
 
     assert [one.step for one in score_stamps(forecast, observed)] == [1]
-    assert abs(np.datetime64(observed, "us") - stamps[0]) <= LONGEST_PERIOD
+    assert abs(np.datetime64(observed, "us") - stamps[0]) <= np.timedelta64(tolerance_of(name), "us")
 
 
 @pytest.mark.parametrize(
@@ -176,4 +177,19 @@ def test_observations_of_every_day_score_business_days() -> None:
     steps = timestamps_from(days[0], parse_frequency("B"), 4)
     forecast = replace(make_forecast(make_history(), 4), timestamps=steps, frequency="B")
 
-    assert len(score(forecast, dict.fromkeys(days, 7.0))) == 4
+    assert len(score_one(forecast, dict.fromkeys(days, 7.0))) == 4
+
+
+def test_forecasts_scored_together_have_the_scores_of_each_alone() -> None:
+    """Of different levels, horizons and scales, with and without actual values."""
+    some = [
+        make_forecast(make_history(seed), 3 + seed, seed, levels=(LEVELS, TRAINED_QUANTILES)[seed % 2])
+        for seed in range(6)
+    ]
+    some[2] = replace(some[2], baseline=NaiveBaseline(some[2].baseline.naive, math.nan))
+    actuals = [np.where(np.arange(len(one.median)) < place, 9.0 + place, math.nan) for place, one in enumerate(some)]
+
+    together = score(some, actuals)
+
+    assert together == [score([one], [actual])[0] for one, actual in zip(some, actuals, strict=True)]
+    assert [len(one) for one in together] == list(range(6))

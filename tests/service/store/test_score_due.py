@@ -1,23 +1,28 @@
 """Scoring of due forecasts: once, by any replica, and again after a revision."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from numpy.testing import assert_allclose
+from sqlalchemy import event, func, select, text
 
 from service.store.counting import count_due
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, upsert
-from service.store.score import score
 from service.store.score_due import mark_missed, score_due
+from service.store.score_filter import ScoreFilter
+from service.store.score_sums import GroupKey, sum_scores
 from service.store.tables import forecasts, observations, scores
-from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe, stored_scores
+from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe, score_one, stored_scores
 from tests.service.home import eventually
+from tests.service.score_scans import scan_scores
 
 
 def work(url: str, limit: int) -> int:
@@ -51,7 +56,7 @@ def test_every_column_of_a_score_is_written(database: Database) -> None:
 
     rows = stored_scores(database, "f")
     assert done == [1, 0]
-    for row, one in zip(rows, score(forecast, actuals), strict=True):
+    for row, one in zip(rows, score_one(forecast, actuals), strict=True):
         assert (row.step, row.observed, row.pinball) == (one.step, one.observed, one.pinball)
         assert row.absolute_scaled_error == one.absolute_scaled_error
         assert row.naive_scaled_error == one.naive_scaled_error
@@ -95,6 +100,56 @@ def test_a_revised_observation_scores_its_step_again(database: Database) -> None
         connection.execute(forecasts.update().values(due=True))
     score_due(database, 3)
     assert [row.step for row in stored_scores(database, "f")] == [1, 2, *range(4, 13)]
+
+
+def test_a_revision_after_some_steps_are_scored_changes_its_sums_alone(database: Database) -> None:
+    """Together with the next step's first value, and for another forecast of the same truth, which does not count."""
+    forecast = make_forecast(make_history())
+    stamps, values = list(forecast.timestamps), list(actuals_of(forecast).values())
+    for name in ("f", "g"):
+        log(database, name, forecast)
+    observe(database, "s0", dict(zip(stamps[:3], values, strict=False)))
+    score_due(database, 1)
+
+    observe(database, "s0", {stamps[1]: 99.0, stamps[3]: 7.0})
+    score_due(database, 2)
+
+    for name in ("f", "g"):
+        rows = stored_scores(database, name)
+        assert [(row.scored_at, row.observed) for row in rows] == [(1, values[0]), (2, 99.0), (1, values[2]), (2, 7.0)]
+        assert [row.counts for row in rows] == [name == "f"] * 4
+    keys: list[list[GroupKey]] = [[], ["step"], ["series"], ["step", "series", "period"]]
+    for by in keys:
+        found, expected = (sums(database, ScoreFilter(), by) for sums in (sum_scores, scan_scores))
+        assert [(key, one.scores) for key, one in found] == [(key, one.scores) for key, one in expected]
+        assert_allclose([one.error for _, one in found], [one.error for _, one in expected], rtol=1e-12)
+    with database.reading() as connection:
+        counted = connection.execute(select(forecasts.c.forecast_id, forecasts.c.counted)).all()
+    assert sorted(tuple(row) for row in counted) == [("f", 4), ("g", 0)]
+
+
+def test_scoring_reads_no_table_from_end_to_end(database: Database) -> None:
+    """Of SQLite, whose plan a statement shows: first values, revisions and deletions take as long whatever is stored."""
+    if database.is_postgresql:
+        pytest.skip("PostgreSQL plans by statistics")
+    forecast = make_forecast(make_history())
+    actuals = actuals_of(forecast)
+    log(database, "f", forecast, is_evidence=None, history_from=0, history_timestamps=b"", history_values=b"")
+    log(database, "g", forecast)
+    statements: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *of: statements.append((of[2], of[3])))
+    for now, values in enumerate([actuals, dict.fromkeys(actuals, 9.0), dict.fromkeys(actuals, np.nan)]):
+        rows = Observations.from_rows(["s0"] * 12, forecast.timestamps, np.array(list(values.values())))
+        upsert(database, rows, Calendar("M"), now)
+        assert score_due(database, now) == 2
+
+    of_tables = [one for one in statements if one[0].startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
+    with database.reading() as connection:
+        for statement, values in of_tables:
+            one = values[0] if isinstance(values, list) else values
+            for *_, plan in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", one).all():
+                assert not re.fullmatch(r"SCAN \S*(scores|forecasts|observations|series|sums_\w+)\S*", plan), statement
+    assert len(of_tables) > 30
 
 
 def test_months_are_scored_by_their_first_or_last_day(database: Database) -> None:
@@ -193,12 +248,22 @@ def is_waiting(database: Database) -> bool:
 
 @pytest.mark.parametrize(
     ("frequency", "day", "due"),
-    [("D", "2020-03-01", True), ("D", "2020-02-28", False), ("D", "2020-03-05", False), ("M", "2020-02-28", True)],
+    [
+        ("D", "2020-03-01", True),
+        ("D", "2020-02-28", False),
+        ("D", "2020-03-05", False),
+        ("M", "2020-02-28", True),
+        ("M", "2020-01-01", False),
+        ("M", "2020-03-31", True),
+        ("M", "2020-07-31", False),
+        ("Q-DEC", "2020-01-01", True),
+        ("Y-DEC", "2019-04-01", True),
+    ],
 )
 def test_only_observations_near_its_steps_mark_a_forecast(
     database: Database, frequency: str, day: str, *, due: bool
 ) -> None:
-    """Days need the date of a step; months are matched within a year."""
+    """Days need the date of a step; months, quarters and years any date of the period."""
     steps = np.array(["2020-03-01", "2020-03-02"], "M8[us]")
     forecast = replace(make_forecast(make_history(), 2), timestamps=steps, frequency=frequency)
     log(database, "f", forecast, due=False)

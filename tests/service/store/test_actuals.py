@@ -1,0 +1,18 @@
+"""Actuals: of what is observed, what stands for a step."""
+
+import numpy as np
+from numpy.testing import assert_array_equal
+
+from models.calendar.zoned_grid import parse_frequency
+from service.store.actuals import Observed, match_steps
+
+
+def test_of_two_observations_at_one_time_the_last_counts() -> None:
+    """In any order; a clock that is set back shows an hour twice."""
+    stamps = np.array(["2024-01-03", "2024-01-01", "2024-01-03"], "M8[us]")
+    observed = Observed.make(stamps, np.array([1.0, 2.0, 3.0]))
+
+    steps = np.arange("2024-01-01", "2024-01-05", dtype="M8[D]").astype("M8[us]")
+
+    assert_array_equal(match_steps(observed, steps, parse_frequency("D")), [2.0, np.nan, 3.0, np.nan])
+    assert_array_equal(match_steps(Observed(stamps[:0], np.array([])), steps, parse_frequency("M")), [np.nan] * 4)
