@@ -1,5 +1,7 @@
 """Artifact: a stored model (network.onnx, network.keras, spec.json, golden.json), saved and loaded.
 
+The model that a blended one is blended with lies beside these files in a folder, an artifact itself.
+
 Nothing here is a pickle, and loading runs no code of the artifact. Loading forecasts from the golden inputs and refuses a
 model whose forecasts differ from those at save time.
 """
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown
 from models.forecaster import Forecaster
+from models.forecasting.blended import BlendedForecaster
+from models.forecasting.season_blend import Blend
 from models.json_values import to_json_value
 from models.onnx_files.contents import find_outside
 from models.pyfunc import PyfuncForecaster
@@ -22,6 +26,15 @@ from models.spec import ModelSpec
 from models.windows import Contexts
 
 NETWORK, WEIGHTS, SPEC, GOLDEN = "network.onnx", "network.keras", "spec.json", "golden.json"
+
+SERVED = (NETWORK, SPEC, GOLDEN)
+"""Files that a model is served from."""
+
+SEASONLESS = "without_season"
+"""Folder of the model that a blended one is blended with; its name sorts after spec.json, so that a search finds the whole first."""
+
+MOST_DEPTH = 2
+"""Folders in each other at the most: an ensemble blended with one that is blended itself."""
 
 MOST_NETWORK_BYTES, MOST_JSON_BYTES = 512_000_000, 64_000_000
 """A network of the most weights that can be configured has 200 MB; golden.json has 40 kB in a usual model."""
@@ -69,15 +82,13 @@ def load(directory: Path) -> Forecaster:
         ArtifactIncomplete: If a file is missing or cannot be read.
         ArtifactMismatch: If a golden forecast is not reproduced, or the spec has another format.
     """
-    forecaster = _open(directory)
-    _replay(forecaster, _read(directory / GOLDEN))
-    return forecaster
+    return _load(directory, MOST_DEPTH)
 
 
 def save(directory: Path, spec: ModelSpec) -> Forecaster:
-    """Write spec.json and golden.json beside network.onnx, and return the forecaster."""
+    """Write spec.json and golden.json beside network.onnx and what it is blended with, and return the forecaster."""
     (directory / SPEC).write_text(spec.to_json())
-    forecaster = _open(directory)
+    forecaster = _open(directory, MOST_DEPTH)
     contexts = golden_contexts(spec)
     golden = {name: to_json_value(value.tolist()) for name, value in contexts.inputs().items()}
     golden["quantiles"] = forecaster.quantiles(contexts).tolist()
@@ -93,7 +104,7 @@ def update_spec(directory: Path, **changes: Any) -> Forecaster:  # noqa: ANN401 
 
 
 def forecast_seconds(forecaster: Forecaster, repeats: int = 3) -> float:
-    """Return how long the network takes for the golden inputs, the fastest of some runs: four series at once."""
+    """Return how long the networks take for the golden inputs, the fastest of some runs: four series at once."""
     contexts = golden_contexts(forecaster.spec)
 
     def run() -> float:
@@ -101,12 +112,19 @@ def forecast_seconds(forecaster: Forecaster, repeats: int = 3) -> float:
         forecaster.quantiles(contexts)
         return time.perf_counter() - began
 
-    return min(run() for _ in range(repeats))
+    return min(run() for _ in range(repeats)) + sum(forecast_seconds(part, repeats) for part in forecaster.parts)
 
 
 def network_mb(directory: Path) -> float:
-    """Return the size of network.onnx in 10⁶ bytes."""
-    return (directory / NETWORK).stat().st_size / 1e6
+    """Return the size of network.onnx, and of that of each part, in 10⁶ bytes."""
+    return sum((directory / name).stat().st_size for name in served_files(directory) if name.endswith(NETWORK)) / 1e6
+
+
+def served_files(directory: Path) -> list[str]:
+    """Return the files that a model is served from, those of its parts among them, as paths from its folder."""
+    part = directory / SEASONLESS
+    inner = [f"{SEASONLESS}/{name}" for name in served_files(part)] if (part / SPEC).is_file() else []
+    return [*SERVED, *inner]
 
 
 def golden_contexts(spec: ModelSpec) -> Contexts:
@@ -129,13 +147,31 @@ def golden_contexts(spec: ModelSpec) -> Contexts:
     return Contexts(rows, phase, past, ahead if spec.future_covariates else None)
 
 
-def _open(directory: Path) -> Forecaster:
-    """Return the forecaster of an artifact without replaying its golden forecasts."""
+def _load(directory: Path, depth: int) -> Forecaster:
+    """Return the forecaster of an artifact whose golden forecasts are reproduced, of at most so many folders in it."""
+    forecaster = _open(directory, depth)
+    _replay(forecaster, _read(directory / GOLDEN))
+    return forecaster
+
+
+def _open(directory: Path, depth: int) -> Forecaster:
+    """Return the forecaster of an artifact, replaying the golden forecasts of its parts only."""
     spec, network = ModelSpec.from_json(_read(directory / SPEC)), open_network(directory / NETWORK)
     try:
-        return Forecaster(spec, network)
+        forecaster = Forecaster(spec, network)
     except FrequencyUnknown as error:
         raise ArtifactMismatch(f"spec.json is not usable: {error.detail}", hint="Train the model again.") from error
+    if spec.options.blend is None:
+        return forecaster
+    if not depth:
+        raise ArtifactIncomplete(f"{directory} has a model in too many others.", hint=STORED_HINT)
+    blend, part = Blend.from_dict(spec.options.blend), _load(directory / SEASONLESS, depth - 1)
+    if (part.spec.frequency, part.spec.quantile_levels) != (spec.frequency, spec.quantile_levels):
+        raise ArtifactMismatch(
+            f"{directory / SEASONLESS} has another frequency or other quantile levels than the model around it.",
+            hint="The files do not belong together.",
+        )
+    return BlendedForecaster(forecaster, part, blend)
 
 
 def _check_contents(path: Path, content: bytes) -> None:

@@ -139,3 +139,17 @@ class Forecast:
             intervals=tuple(Interval(one.level, one.lower[kept], one.upper[kept]) for one in self.intervals),
             closed=None,
         )
+
+
+def columns(quantiles: Values, levels: Sequence[float], wanted: Sequence[float]) -> Values:
+    """Return the columns of wanted levels, which are among the levels; the same array if they are all.
+
+    Args:
+        quantiles: Shape (horizon, levels).
+        levels: Of its columns.
+        wanted: Of the columns of the result.
+    """
+    if len(wanted) == len(levels):
+        return quantiles
+    place = {level: at for at, level in enumerate(levels)}
+    return quantiles[:, [place[level] for level in wanted]]

@@ -46,6 +46,11 @@ class Forecaster:
         spec: Specification of the model.
         session: An `onnxruntime.InferenceSession` over `context`, `phase` and the covariates that the spec names.
 
+    Attributes:
+        spec: The specification.
+        names: The covariates that it reads.
+        parts: Other forecasters that its forecasts are made of.
+
     Raises:
         ConfigInvalid: If a country of the spec's holidays is unknown.
         FrequencyUnknown: If the spec's frequency is unknown.
@@ -54,6 +59,7 @@ class Forecaster:
     def __init__(self, spec: ModelSpec, session: Any) -> None:  # noqa: ANN401 - onnxruntime ships no types
         """Keep spec and session; read the conformal offsets once."""
         self.spec = spec
+        self.parts: tuple[Forecaster, ...] = ()
         self.names = spec.covariates
         check_countries(spec.holidays)
         self._session = session
@@ -64,7 +70,11 @@ class Forecaster:
 
     def for_frequency(self, name: str) -> Self:
         """Return the same network for series of another frequency with the same seasons; the session is shared."""
-        return type(self)(replace(self.spec, frequency=name), self._session)
+        return self.with_spec(frequency=name)
+
+    def with_spec(self, **changes: Any) -> Self:  # noqa: ANN401 - any field of ModelSpec
+        """Return the same network with other fields in its spec; the session is shared."""
+        return type(self)(replace(self.spec, **changes), self._session)
 
     def check(self, series: Series) -> None:
         """Refuse a series that this model cannot forecast.

@@ -8,8 +8,8 @@ from typing import Any, Self
 from models.covariates import CovariateNames
 from models.errors import ArtifactIncomplete, ArtifactMismatch
 
-FORMAT = 1
-"""Version of spec.json: raised when a reader of the last one would misread the next."""
+FORMAT, BLENDED_FORMAT = 1, 2
+"""Version of spec.json: raised when a reader of the last one would misread the next. A reader of 1 would leave the blend out."""
 
 TRAINED_QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -31,6 +31,7 @@ class ModelOptions:
         last_steps: Steps of the last training, on all data, where it is not the whole schedule.
         jit_compile: Whether XLA compiled the training steps.
         nonnegative: Whether no value that it was trained on is below 0.
+        blend: How the model in the folder `models.artifact.SEASONLESS` is blended in, `models.forecasting.season_blend.Blend` as data.
         combination: How the ensemble weights were chosen: `equal`, `inverse_pinball` or `greedy`.
         members: Of an ensemble.
         others: Keys of spec.json that are null or unknown to this version; they are written back as they were read.
@@ -50,6 +51,7 @@ class ModelOptions:
     members: "tuple[EnsembleMember, ...]" = ()
     nonnegative: bool | None = None
     jit_compile: bool | None = None
+    blend: Mapping[str, Any] | None = None
     others: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +181,8 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain data, with its format."""
-        return {"format": FORMAT, **asdict(self), "options": self.options.to_dict()}
+        version = FORMAT if self.options.blend is None else BLENDED_FORMAT
+        return {"format": version, **asdict(self), "options": self.options.to_dict()}
 
     def to_json(self) -> str:
         """Return the spec as JSON text, keys in the order of the class."""
@@ -188,9 +191,9 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the spec that `to_dict` wrote; raises ArtifactMismatch, ArtifactIncomplete."""
-        if data.get("format") != FORMAT:
+        if data.get("format") not in {FORMAT, BLENDED_FORMAT}:
             raise ArtifactMismatch(
-                f"spec.json has format {data.get('format')!r}; this Almanac reads {FORMAT}.",
+                f"spec.json has format {data.get('format')!r}; this Almanac reads {FORMAT} and {BLENDED_FORMAT}.",
                 hint="Use the Almanac version that trained the model, or train it again.",
             )
         known = {f.name: data[f.name] for f in fields(cls) if f.name in data}

@@ -1,6 +1,7 @@
 """Artifacts for tests: complete models whose network is a seasonal naive written out in ONNX, without TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,7 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models import artifact
 from models.covariates import CovariateNames
-from models.spec import TRAINED_QUANTILES, ModelSpec
+from models.forecasting.season_blend import Blend
+from models.spec import TRAINED_QUANTILES, ModelOptions, ModelSpec
 
 INPUTS = ("context", "phase", "past_covariates", "future_covariates")
 """Inputs of a graph, in order; the last two only if the model reads covariates."""
@@ -54,6 +56,21 @@ def make_artifact(  # noqa: PLR0913 - each argument is a field of the spec
         created="2026-01-01T00:00:00+00:00",
     )
     artifact.save(directory, spec)
+    return directory
+
+
+def make_blended(directory: Path, *, weight: float = 0.5, shift: float = 10.0, **options: Any) -> Path:  # noqa: ANN401
+    """Write an artifact that is blended, by the same weight for each series, with one whose forecasts are `shift` higher.
+
+    Args:
+        directory: Its folder.
+        weight: Of the other one.
+        shift: Of the other one.
+        options: Of both, as for `make_artifact`.
+    """
+    make_artifact(directory, **options)
+    make_artifact(directory / artifact.SEASONLESS, shift=shift, **options)
+    artifact.update_spec(directory, options=ModelOptions(blend=Blend.constant(weight).to_dict()))
     return directory
 
 

@@ -20,9 +20,10 @@ from models.calendar.frequency import NANOSECONDS_IN
 from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.errors import ArtifactIncomplete, Finding
 from models.forecaster import Forecaster
+from models.forecasting.blended import BlendedForecaster
+from models.forecasting.season_blend import Blend
 from models.jobs.database import almanac_home
 from models.names import STARTER
-from models.starters.blended import BLENDS, BlendedForecaster
 from models.starters.interleaved import HOUR, InterleavedForecaster, parts_of_hour
 from models.starters.stretched import StretchedForecaster, has_season, single_step
 
@@ -34,6 +35,14 @@ DEFAULT = "M"
 
 SEASONLESS = "Y"
 """The starter of every frequency without a starter of the same season."""
+
+BLENDS = {
+    "W": Blend(0.5, 0.2, 0.8, unknown=0.5, lines=True),
+    "M": Blend(0.7, 1.2, 1.8, lines=True),
+    "D": Blend(0.0, 0.0, 1.0, lines=True),
+}
+"""By starter, chosen on the development sets of docs/starter.md, with whole histories and with the newest one to three seasons
+of them. The others lose on them with any weight."""
 
 FOLDER = Path(__file__).parent
 
@@ -89,8 +98,8 @@ def load_starter(frequency: Frequency) -> Forecaster:
     """Return the starter for a frequency, with this frequency in its spec: the weekly one takes W-WED and W-SUN.
 
     Parts of an hour without a starter of their own are forecast by the hourly one, as `InterleavedForecaster` does, and
-    multiples such as 4h and 2M by the one of their unit, as `StretchedForecaster` does. Weeks have the mean of the weekly one
-    and the one without a season, as `BlendedForecaster` computes it.
+    multiples such as 4h and 2M by the one of their unit, as `StretchedForecaster` does. Those in `BLENDS` are blended with
+    the one without a season, as `BlendedForecaster` does it.
 
     Loaded starters stay in memory.
 
@@ -103,6 +112,12 @@ def load_starter(frequency: Frequency) -> Forecaster:
         return _stretch(single, frequency)
     folder = folder_for(frequency)
     return _interleaved(folder, frequency) if _takes_turns(frequency) else _blended(folder, frequency.name)
+
+
+def blended_with(folder: Path) -> tuple[Path, Blend] | None:
+    """Return the folder of the starter that the one in a folder is blended with, and how; None if it forecasts alone."""
+    blend, seasonless = BLENDS.get(folder.name), starter_folders().get(SEASONLESS)
+    return None if blend is None or seasonless is None else (seasonless, blend)
 
 
 def _takes_turns(frequency: Frequency) -> bool:
@@ -206,10 +221,10 @@ def _stretch(single: Frequency, frequency: Frequency) -> Forecaster:
 
 @lru_cache(maxsize=64)
 def _blended(folder: Path, frequency: str) -> Forecaster:
-    seasonal, blend = _named(folder, frequency), BLENDS.get(folder.name)
-    seasonless = starter_folders().get(SEASONLESS)
-    if blend is None or seasonless is None:
+    seasonal, blended = _named(folder, frequency), blended_with(folder)
+    if blended is None:
         return seasonal
+    seasonless, blend = blended
     return BlendedForecaster(seasonal, _named(seasonless, frequency), blend)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from models.calendar.frequency import NANOSECONDS_IN
 from models.calendar.zoned_grid import Frequency, Timestamps, timestamps_from
 from models.errors import AlmanacError, Finding
-from models.forecast import Forecast, Interval
+from models.forecast import Forecast, Interval, columns
 from models.forecaster import Floats, Forecaster
 from models.forecasting.paths import PATH_LEVELS
 from models.forecasting.plan import NOTHING, Plan
@@ -139,20 +139,6 @@ class InterleavedForecaster(Forecaster):
             paths=samples.paths,
             sums=samples.sums,
         )
-
-
-def columns(quantiles: Floats, levels: Sequence[float], wanted: Sequence[float]) -> Floats:
-    """Return the columns of wanted levels, which are among the levels; the same array if they are all.
-
-    Args:
-        quantiles: Shape (horizon, levels).
-        levels: Of its columns.
-        wanted: Of the columns of the result.
-    """
-    if len(wanted) == len(levels):
-        return quantiles
-    place = {level: at for at, level in enumerate(levels)}
-    return quantiles[:, [place[level] for level in wanted]]
 
 
 class _Queue:

@@ -189,5 +189,6 @@ def _load_and_time(folder: Path) -> tuple[Forecaster, float]:
 
 
 def _megabytes(folder: Path) -> float:
-    """Return about how much memory the network of an artifact takes, in 10⁶ bytes."""
-    return SESSION_MEGABYTES + SIZES_IN_MEMORY * artifact.network_mb(folder)
+    """Return about how much memory the networks of an artifact take, in 10⁶ bytes."""
+    count = len(artifact.served_files(folder)) // len(artifact.SERVED)
+    return count * SESSION_MEGABYTES + SIZES_IN_MEMORY * artifact.network_mb(folder)

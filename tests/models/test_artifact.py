@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,8 @@ from models.errors import (
     TimestampsDuplicated,
 )
 from models.series import Series
-from models.spec import ModelSpec
-from tests.artifacts import make_artifact, seasonal_naive
+from models.spec import BLENDED_FORMAT, FORMAT, ModelSpec
+from tests.artifacts import make_artifact, make_blended, seasonal_naive
 
 
 @pytest.fixture
@@ -314,3 +315,51 @@ def test_mlflow_sends_covariates_as_columns(tmp_path: Path) -> None:
 
     assert_allclose(answer["median"], np.array([25.0, 27.0, 29.0]))
     assert answer["ds"].tolist() == dates[36:].tolist()
+
+
+def test_a_blended_artifact_is_two(tmp_path: Path) -> None:
+    """It forecasts their mean, its size and time are those of both, and a reader that knows no blend refuses it."""
+    folder = make_blended(tmp_path / "model")
+
+    blended, alone = artifact.load(folder), artifact.load(make_artifact(tmp_path / "alone"))
+
+    season = [Series.make(np.arange(12.0).repeat(3))]
+    assert_allclose(blended.forecast(season, 3)[0].median, alone.forecast(season, 3)[0].median + 5.0)
+    assert artifact.network_mb(folder) == pytest.approx(2 * artifact.network_mb(tmp_path / "alone"), rel=0.01)
+    assert artifact.forecast_seconds(blended) > artifact.forecast_seconds(blended.parts[0])
+    assert json.loads((folder / artifact.SPEC).read_text())["format"] == BLENDED_FORMAT != FORMAT
+
+
+def spoil_answers(part: Path) -> None:
+    """Change the golden forecasts of a part."""
+    edit(part / artifact.GOLDEN, lambda golden: golden.update(quantiles=[[[0.0] * 9] * 12] * 4))
+
+
+def nest(part: Path) -> None:
+    """Put blended models into each other."""
+    for _ in range(artifact.MOST_DEPTH):
+        make_blended(part)
+        part = part / artifact.SEASONLESS
+
+
+@pytest.mark.parametrize(
+    ("spoil", "refusal"),
+    [
+        (shutil.rmtree, ArtifactIncomplete),
+        (nest, ArtifactIncomplete),
+        (spoil_answers, ArtifactMismatch),
+        (lambda part: artifact.update_spec(part, frequency="W"), ArtifactMismatch),
+        (
+            lambda part: edit(part.parent / artifact.SPEC, lambda one: one["options"].update(blend={})),
+            ArtifactIncomplete,
+        ),
+    ],
+)
+def test_a_damaged_part_is_refused(tmp_path: Path, spoil: Callable[[Path], object], refusal: type[Exception]) -> None:
+    """Missing, of other answers, of another frequency, too deep, or blended in no known way."""
+    folder = make_blended(tmp_path / "model")
+
+    spoil(folder / artifact.SEASONLESS)
+
+    with pytest.raises(refusal):
+        artifact.load(folder)

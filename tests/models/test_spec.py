@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ArtifactIncomplete, ArtifactMismatch
-from models.spec import FORMAT, EnsembleMember, ModelOptions, ModelSpec
+from models.spec import BLENDED_FORMAT, EnsembleMember, ModelOptions, ModelSpec
 from models.starters import FOLDER
 
 SPEC = ModelSpec(
@@ -100,7 +100,7 @@ def test_a_missing_promise_is_refused(field: str) -> None:
         ModelSpec.from_dict(data)
 
 
-@pytest.mark.parametrize("version", [None, FORMAT + 1, "1"])
+@pytest.mark.parametrize("version", [None, BLENDED_FORMAT + 1, "1"])
 def test_another_format_is_refused(version: object) -> None:
     """A spec that would be misread is not read, and the error says what to do."""
     with pytest.raises(ArtifactMismatch, match="format") as caught:

@@ -32,7 +32,7 @@ class Model:
     Attributes:
         name: Registered name, or the starter's.
         version: Its version.
-        files: Content of the artifact's files by name; empty for the starter, which each installation has.
+        files: Content of the artifact's files by path; empty for the starter, which each installation has.
     """
 
     name: str
@@ -42,8 +42,7 @@ class Model:
     @classmethod
     def of_folder(cls, name: str, version: str, folder: Path) -> "Model":
         """Return the model of an artifact's folder."""
-        names = (artifact.NETWORK, artifact.SPEC, artifact.GOLDEN)
-        return cls(name, version, {one: (folder / one).read_bytes() for one in names})
+        return cls(name, version, {one: (folder / one).read_bytes() for one in artifact.served_files(folder)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ def _load(job: Job) -> Forecaster:
     with tempfile.TemporaryDirectory(prefix="almanac-") as scratch:
         folder = Path(scratch)
         for name, content in model.files.items():
+            (folder / name).parent.mkdir(exist_ok=True, parents=True)
             (folder / name).write_bytes(content)
         return artifact.load(folder)
 

@@ -14,7 +14,7 @@ from models.errors import ConfigInvalid, FrequencyNotInferred, TrainingError
 from models.forecasting.open_steps import forecast_open_steps
 from models.forecasting.sampling import Sampling
 from models.irregular.bounds import read_bounds
-from tests.artifacts import make_artifact
+from tests.artifacts import make_artifact, make_blended
 from tests.training.bulk.folders import ask, make_frame, read_output, write_folder
 from training.bulk.frame import to_table
 from training.bulk.part_forecast import Model
@@ -98,6 +98,22 @@ def test_covariates_known_ahead_are_read_over_the_horizon(tmp_path: Path, progre
     frame.to_parquet(tmp_path / "one.parquet")
     series = read_series(tmp_path / "one.parquet", covariates=names).series
     found = forecast_open_steps(artifact.load(folder), series, 6)
+    assert_frame_equal(read_output(tmp_path / "out"), to_table(found).to_pandas(), check_exact=True)
+
+
+def test_a_worker_gets_each_part_of_a_model(tmp_path: Path, progress: Progress) -> None:
+    """A blended model is two networks."""
+    folder = make_blended(tmp_path / "model")
+    request = ask(
+        write_folder(make_frame(3), tmp_path / "in"), tmp_path / "out", model=Model.of_folder("m", "1", folder)
+    )
+
+    forecast_folder(request, HERE, progress)
+
+    from models import artifact
+
+    make_frame(3).to_parquet(tmp_path / "one.parquet")
+    found = forecast_open_steps(artifact.load(folder), read_series(tmp_path / "one.parquet").series, 6)
     assert_frame_equal(read_output(tmp_path / "out"), to_table(found).to_pandas(), check_exact=True)
 
 

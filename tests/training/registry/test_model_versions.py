@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models import artifact
 from models.errors import ModelUnknown
+from tests.artifacts import make_blended
 from tests.starters import make_starters
-from tests.training.registry.publishing import publish
+from tests.training.registry.publishing import publish, publish_folder
 from training.registry.client import Registry
 from training.registry.location import RegistryLocation
 
@@ -77,6 +79,20 @@ def test_any_mlflow_client_can_load_a_model(weather: Registry) -> None:
     assert {"q0.1", "q0.9", "q0.05", "q0.95"} <= set(forecast.columns)
     assert [column.name for column in model.metadata.signature.inputs] == ["unique_id", "ds", "y"]
     assert model.metadata.signature.params.to_dict()[0]["name"] == "horizon"
+
+
+def test_a_blended_model_is_uploaded_whole(registry: Registry, tmp_path: Path) -> None:
+    """It comes back with its part, and forecasts as any MLflow client loads it."""
+    import mlflow.pyfunc
+
+    publish_folder(registry, make_blended(tmp_path / "model"))
+
+    fetched = registry.models.download(registry.models.resolve("weather@challenger"), tmp_path / "fetched")
+    for name in artifact.served_files(tmp_path / "model"):
+        assert (fetched / name).read_bytes() == (tmp_path / "model" / name).read_bytes()
+    frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2000-01", periods=36, freq="MS"), "y": range(36)})
+    found = mlflow.pyfunc.load_model("models:/weather@challenger").predict(frame, params={"horizon": 3})
+    assert found["median"].tolist() == [29.0, 30.0, 31.0]
 
 
 PLANTED = """

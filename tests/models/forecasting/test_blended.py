@@ -1,5 +1,6 @@
-"""Blended starter: how much a history says for a season, and the mean of two forecasts."""
+"""Blended forecaster: how much a history says for a season, and the mean of two forecasts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models import artifact
+from models.covariates import CovariateNames
+from models.errors import ArtifactIncomplete
 from models.forecast import Forecast
 from models.forecaster import Forecaster
+from models.forecasting.blended import BlendedForecaster
 from models.forecasting.request import ForecasterRequest
 from models.forecasting.sampling import Sampling
+from models.forecasting.season_blend import Blend, line_share, season_ratio
 from models.series import Series
-from models.starters.blended import Blend, BlendedForecaster, line_share, season_ratio
 from tests.artifacts import make_artifact
 
 STEPS = np.arange(60, dtype=np.float64)
@@ -128,3 +132,25 @@ def test_an_error_is_that_of_the_season(pair: tuple[Forecaster, Forecaster]) -> 
     assert getattr(none, "code", None) == "SERIES_ALL_MISSING"
     assert isinstance(line, Forecast)
     assert [getattr(one, "code", None) for one in refused] == ["HORIZON_INVALID"] * 2
+
+
+def test_covariates_reach_the_model_that_reads_them(tmp_path: Path) -> None:
+    """The other one forecasts without them."""
+    names = CovariateNames(("traffic",))
+    seasonal = artifact.load(make_artifact(tmp_path / "seasonal", names=names))
+    seasonless = artifact.load(make_artifact(tmp_path / "seasonless", shift=10.0))
+    series = replace(Series.make(REPEATED, id="a"), past_covariates={"traffic": np.full(60, 4.0)})
+
+    found = BlendedForecaster(seasonal, seasonless, Blend.constant(0.25)).forecast([series], 1)[0]
+
+    assert found.median[0] == pytest.approx(REPEATED[0] + 0.75 * 4.0 + 0.25 * 10.0)
+
+
+@pytest.mark.parametrize("data", [{}, {"colour": 1}, {"most": 2.0}, {"unknown": "0.5"}, {"low": 1.0, "high": 1.0}])
+def test_a_blend_that_is_none_is_refused(data: dict[str, object]) -> None:
+    """Wherever it was written."""
+    plain = HALF.to_dict() if data else {}
+
+    assert Blend.from_dict(HALF.to_dict()) == HALF
+    with pytest.raises(ArtifactIncomplete, match="blend"):
+        Blend.from_dict({**plain, **data})
