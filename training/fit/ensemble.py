@@ -1,16 +1,27 @@
-"""Ensemble: several candidates as one model, with its own graph, specification and calibrated intervals."""
+"""Ensemble: several candidates as one model, with its own graph, specification and calibrated intervals.
+
+Members that are blended with a starter without a season, see `training.fit.seasonless`, all are with the same one. With the
+weight w of a series, members' networks n and weights a, of sum A over the blended ones, and the starter y the forecast is
+
+    Σ a n + w Σ_blended a (y - n)  =  (1 - w) Σ a n + w (Σ_others a n + A y)
+
+so the ensemble is blended, by the same w, with the ensemble of the other members, which in turn is with y by the weight A.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from models import artifact
 from models.errors import TrainingError
+from models.forecasting.season_blend import Blend
 from models.spec import EnsembleMember, ModelOptions, ModelSpec
 from training.config.training import ENSEMBLE
 from training.fit.candidate import Candidate
 from training.fit.ensemble_weights import EnsembleWeights, choose_weights, spread_of_members, weighted_mean
+from training.fit.seasonless import copy_seasonless
 from training.fit.validation import Validation, evaluate
 
 MIXED = "mixed"
@@ -35,7 +46,7 @@ def make_ensemble(
     If the weights leave one member, that member is returned with its own artifact.
 
     Raises:
-        TrainingError: If a candidate kept no validation forecasts.
+        TrainingError: If a candidate kept no validation forecasts, or members are blended differently.
         NetworkError: If the networks do not fit each other, or Keras and ONNX do not answer alike.
     """
     started = time.perf_counter()
@@ -50,11 +61,51 @@ def make_ensemble(
     figures["spread"] = spread_of_members(list(validations.values()))
     combine([one.directory for one in members.values()], shares, directory)
     spec = describe_ensemble({name: one.forecaster.spec for name, one in members.items()}, chosen)
-    forecaster = artifact.save(directory, replace(spec, validation=figures, conformal=conformal.to_dict()))
+    spec = replace(spec, validation=figures, conformal=conformal.to_dict())
+    forecaster = artifact.save(directory, _write_seasonless(members, chosen, directory, combine, spec))
     seconds = _seconds(candidates, started)
     return Candidate(
         directory, forecaster, (), figures, seconds, forecasts=forecasts, members=members, ensemble_weights=chosen
     )
+
+
+def _write_seasonless(
+    members: Mapping[str, Candidate], chosen: EnsembleWeights, directory: Path, combine: Combine, spec: ModelSpec
+) -> ModelSpec:
+    """Write what an ensemble is blended with into its artifact, and return its spec with how; as it was if no member is blended.
+
+    Raises:
+        TrainingError: If members are blended differently.
+    """
+    blended = {name: one for name, one in members.items() if one.forecaster.spec.options.blend is not None}
+    if not blended:
+        return spec
+    blend = _shared_blend(blended)
+    source = next(iter(blended.values())).directory / artifact.SEASONLESS
+    share = sum(chosen.weights[name] for name in blended)
+    weights = {name: one / (1 - share) for name, one in chosen.weights.items() if name not in blended}
+    around = directory / artifact.SEASONLESS if weights else directory
+    nonnegative, conformal = spec.options.nonnegative, spec.conformal
+    copy_seasonless(source, around, nonnegative=nonnegative, conformal=conformal)
+    if weights:
+        combine([members[name].directory for name in weights], list(weights.values()), around)
+        specs = {name: members[name].forecaster.spec for name in weights}
+        inner = describe_ensemble(specs, replace(chosen, weights=weights))
+        options = replace(inner.options, nonnegative=nonnegative, blend=Blend.constant(share).to_dict())
+        artifact.save(around, replace(inner, options=options, conformal=conformal))
+    return replace(spec, options=replace(spec.options, blend=blend))
+
+
+def _shared_blend(blended: Mapping[str, Candidate]) -> Mapping[str, Any]:
+    """Return how members are blended; raises TrainingError if it is not the same way with the same network."""
+    first, *others = blended.values()
+    blend = first.forecaster.spec.options.blend or {}
+    network = (first.directory / artifact.SEASONLESS / artifact.NETWORK).read_bytes()
+    for one in others:
+        same = (one.directory / artifact.SEASONLESS / artifact.NETWORK).read_bytes() == network
+        if not same or one.forecaster.spec.options.blend != blend:
+            raise TrainingError(f"The members {', '.join(blended)} are blended with different starters.")
+    return blend
 
 
 def _seconds(candidates: Mapping[str, Candidate], started: float) -> float:

@@ -22,6 +22,7 @@ from models.windows import Contexts
 from training.data.window_sampling import Dataset
 from training.fit.candidate import TrainingSet
 from training.fit.request import FitRequest
+from training.fit.seasonless import Seasonless
 from training.fit.validation import Validation
 
 DESCRIBED_WINDOWS = 256
@@ -36,11 +37,13 @@ class FitSummary:
         options: Choices of the fit; `export_network` adds what the network is built from.
         validation: Accuracy on the validation origins.
         conformal: Conformal offsets as data.
+        seasonless: The starter without a season that the network is blended with, calibrated; None for a network alone.
     """
 
     options: ModelOptions
     validation: Mapping[str, float]
     conformal: Mapping[str, Any]
+    seasonless: Seasonless | None = None
 
 
 def validate(learner: Learner, dataset: Dataset) -> Validation:
@@ -76,7 +79,11 @@ def export_network(learner: Learner, contexts: Contexts, request: FitRequest, su
     spec = _describe(request, learner, contexts)
     chosen = replace(summary.options, jit_compile=learner.recipe.jit_compile)
     options = _options(chosen, learner.recipe.options, request.training_set)
+    if summary.seasonless is not None:
+        options = replace(options, blend=summary.seasonless.blend.to_dict())
     described = replace(spec, options=options, validation=summary.validation, conformal=summary.conformal)
+    if summary.seasonless is not None:
+        summary.seasonless.write(request.directory, described)
     return artifact.save(request.directory, described)
 
 

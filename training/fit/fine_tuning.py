@@ -34,6 +34,7 @@ from training.fit.export import FitSummary, export_candidate, validate
 from training.fit.loop import WATCHED_ORIGINS, Clock, Trial, gradient_warnings, run_trial, scaled_errors_of
 from training.fit.network import make_windows
 from training.fit.request import FitRequest
+from training.fit.seasonless import Seasonless
 from training.fit.selection import (
     FINISH_SHARES,
     LEAST_GAIN,
@@ -74,6 +75,7 @@ class Pretrained:
         options: What the specification has beside what tuning chooses.
         warnings: Warnings of the candidate.
         conformal: Offsets of the network as it is, which count beside those of few origins if it stays so.
+        seasonless: What it is blended with, tuned or not; None for the network alone.
     """
 
     weights: Weights
@@ -82,6 +84,7 @@ class Pretrained:
     options: ModelOptions = field(default_factory=lambda: ModelOptions(calendar=False))
     warnings: tuple[str, ...] = ()
     conformal: Mapping[str, Any] = field(default_factory=dict)
+    seasonless: Seasonless | None = None
 
 
 def calibrate(validation: Validation, known: Mapping[str, Any]) -> tuple[dict[str, float], Conformal]:
@@ -130,15 +133,21 @@ def tune(pretrained: Pretrained, request: FitRequest) -> Candidate:
     clock = Clock(time.perf_counter(), config.max_seconds)
     dataset = make_windows(request.training_set, transformed[0], config)
     config = config.for_points(dataset.points)
+    seasonless = pretrained.seasonless
+    others = None if seasonless is None else seasonless.forecast(request.training_set, dataset)
     context = SelectionContext(
-        dataset, tuning_config(config), request.seed, request.on_epoch, clock, pretrained.weights
+        dataset, tuning_config(config), request.seed, request.on_epoch, clock, pretrained.weights, others
     )
     selected = None if config.tuned_share == 0 else select_schedule(transformed, context)
     blend = choose_blend(_blends(transformed, selected, context, may_stay=pretrained.may_stay))
     learner = _learner(blend.options, context)
     learner.network.set_weights(blend.weights)
     validation = validate(learner, dataset)
+    validation = validation if others is None else others.blend_validation(validation)
     figures, conformal = calibrate(validation, {} if blend.share else pretrained.conformal)
+    if seasonless is not None:
+        offsets = calibrate(validation, {} if blend.share else seasonless.conformal)[1]
+        seasonless = replace(seasonless, conformal=offsets.to_dict())
     history: list[EpochRecord] = list(selected.history) if selected else []
     options = replace(pretrained.options, tuned_share=blend.share, others={"steps": None, "last_steps": None})
     time_left: list[str] = []
@@ -149,7 +158,8 @@ def tune(pretrained: Pretrained, request: FitRequest) -> Candidate:
         history += last
         options = replace(options, steps=selected.trial.steps, last_steps=went_on)
         time_left = time_warnings(selected, config, went_on=went_on)
-    forecaster = export_candidate(learner, dataset, request, FitSummary(options, figures, conformal.to_dict()))
+    summary = FitSummary(options, figures, conformal.to_dict(), seasonless)
+    forecaster = export_candidate(learner, dataset, request, summary)
     warnings = (*gradient_warnings(history), *pretrained.warnings, *time_left)
     return Candidate(
         request.directory,
@@ -259,8 +269,10 @@ def _evaluated(options: NetworkOptions, weights: Weights, share: float, context:
     learner, dataset = _learner(options, context), context.dataset
     learner.network.set_weights(weights)
     batch, scales = dataset.origins(WATCHED_ORIGINS)
-    errors = scaled_errors_of(learner, batch, scales)
-    kept = dataset.watched(WATCHED_ORIGINS)
+    kept, quantiles = dataset.watched(WATCHED_ORIGINS), learner.predict(batch.contexts)
+    if context.seasonless is not None:
+        quantiles = context.seasonless.blend(quantiles, kept)
+    errors = scaled_errors_of(quantiles, batch, scales)
     groups = groups_of(dataset.rows[kept], dataset.cutoffs[kept], dataset.horizon)
     return Blend(options, weights, share, known_mean(errors), errors, groups)
 

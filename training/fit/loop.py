@@ -264,12 +264,17 @@ def gradient_warnings(history: Sequence[EpochRecord]) -> list[str]:
 
 def mean_scaled_error(learner: Learner, batch: Batch, scales: Floats) -> float:
     """Return the MASE of the median over validation windows, each divided by its own in-sample scale."""
-    return known_mean(scaled_errors_of(learner, batch, scales))
+    return known_mean(scaled_errors_of(learner.predict(batch.contexts), batch, scales))
 
 
-def scaled_errors_of(learner: Learner, batch: Batch, scales: Floats) -> Floats:
-    """Return the MASE of the median of each validation window, shape (windows,), NaN without a target."""
-    quantiles = learner.predict(batch.contexts)
+def scaled_errors_of(quantiles: Floats, batch: Batch, scales: Floats) -> Floats:
+    """Return the MASE of the median of each validation window, shape (windows,), NaN without a target.
+
+    Args:
+        quantiles: Forecasts of the windows, shape (windows, horizon, levels).
+        batch: The windows.
+        scales: In-sample seasonal scale of each, shape (windows,).
+    """
     return row_means(scaled_errors(batch.targets[:, -1], quantiles[..., quantiles.shape[-1] // 2], scales))
 
 

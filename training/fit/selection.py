@@ -14,6 +14,7 @@ from training.fit.candidate import EpochRecord
 from training.fit.loop import Clock, TrainingSchedule, Trial, run_trial, train_on_all
 from training.fit.pace import Pace, measure_pace
 from training.fit.request import OnEpoch
+from training.fit.seasonless import SeasonlessForecasts
 
 LEAST_GAIN = 0.005
 """Share by which a logarithm, synthetic windows, or no calendar must lower the error on the validation origins."""
@@ -40,7 +41,10 @@ FINISH_SHARES = {True: 0.35, False: 0.8}
 
 @dataclass(frozen=True, slots=True)
 class SelectionContext:
-    """What all trials of a candidate have in common; `weights` of None are those of the seed."""
+    """What all trials of a candidate have in common; `weights` of None are those of the seed.
+
+    With `seasonless` what is chosen is the best blend with these forecasts; without it, the best network.
+    """
 
     dataset: Dataset
     config: FitConfig
@@ -48,6 +52,7 @@ class SelectionContext:
     on_epoch: OnEpoch
     clock: Clock
     weights: Weights | None = None
+    seasonless: SeasonlessForecasts | None = None
 
     def ending_earlier(self, seconds: float) -> "SelectionContext":
         """Return the context with less time, so that calibration and export end with the clock."""

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from models import artifact
@@ -20,6 +20,7 @@ from training.fit.export import DESCRIBED_WINDOWS, FitSummary, export_candidate,
 from training.fit.fine_tuning import Pretrained, calibrate, tune
 from training.fit.network import make_windows, with_transforms
 from training.fit.request import FitRequest
+from training.fit.seasonless import Seasonless
 from training.fit.selection import recipe
 
 OPTIONS = ModelOptions(calendar=False)
@@ -28,16 +29,18 @@ OPTIONS = ModelOptions(calendar=False)
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """The shipped network for a frequency: its options for the requested horizon, weights, and conformal offsets."""
+    """The shipped network for a frequency: its options for the requested horizon, weights, conformal offsets, and other part."""
 
     options: NetworkOptions
     weights: Weights
     conformal: Mapping[str, Any]
+    seasonless: Seasonless | None
 
 
 def train_starter(request: FitRequest) -> Candidate:
     """Return the shipped starter of the data's frequency, for their horizon, its intervals calibrated on them.
 
+    It is blended with the starter without a season as the shipped one is (`models.starters.BLENDS`).
     If no series is long enough for validation, its own intervals stay. Covariates are not read, nothing is drawn, and
     there are no epochs.
 
@@ -54,9 +57,13 @@ def train_starter(request: FitRequest) -> Candidate:
         dataset = make_windows(request.training_set, starter.options, request.config)
     except DataInvalid as error:
         return _unvalidated(learner, request, starter, cause=str(error))
-    validation = validate(learner, dataset)
+    validation, seasonless = validate(learner, dataset), starter.seasonless
+    if seasonless is not None:
+        validation = seasonless.forecast(request.training_set, dataset).blend_validation(validation)
+        seasonless = replace(seasonless, conformal=calibrate(validation, seasonless.conformal)[1].to_dict())
     figures, conformal = calibrate(validation, starter.conformal)
-    forecaster = export_candidate(learner, dataset, request, FitSummary(OPTIONS, figures, conformal.to_dict()))
+    summary = FitSummary(OPTIONS, figures, conformal.to_dict(), seasonless)
+    forecaster = export_candidate(learner, dataset, request, summary)
     seconds = time.perf_counter() - began
     return Candidate(request.directory, forecaster, (), figures, seconds, (), validation, before=starter.weights)
 
@@ -64,7 +71,7 @@ def train_starter(request: FitRequest) -> Candidate:
 def tune_starter(request: FitRequest) -> Candidate:
     """Return the starter tuned on everything in the training set, every choice made on its validation origins.
 
-    Covariates are not read.
+    Tuned or not, it is blended as the shipped one is. Covariates are not read.
 
     Raises:
         ArtifactIncomplete, ArtifactMismatch: If there is no starter, or its files do not belong together.
@@ -73,7 +80,8 @@ def tune_starter(request: FitRequest) -> Candidate:
     """
     starter = load_starter(request.training_set)
     transformed = with_transforms(starter.options, request.training_set, request.config)
-    return tune(Pretrained(starter.weights, transformed, conformal=starter.conformal), request)
+    pretrained = Pretrained(starter.weights, transformed, conformal=starter.conformal, seasonless=starter.seasonless)
+    return tune(pretrained, request)
 
 
 def load_starter(training_set: TrainingSet) -> Starter:
@@ -88,7 +96,8 @@ def load_starter(training_set: TrainingSet) -> Starter:
     folder = folder_for(parse_frequency(training_set.frequency))
     spec = ModelSpec.from_json((folder / artifact.SPEC).read_bytes())
     horizon = training_set.horizon
-    return Starter(pretrained_options(spec, horizon), pretrained_weights(folder, spec, horizon), spec.conformal)
+    weights, seasonless = pretrained_weights(folder, spec, horizon), Seasonless.of(training_set)
+    return Starter(pretrained_options(spec, horizon), weights, spec.conformal, seasonless)
 
 
 def _unvalidated(learner: Learner, request: FitRequest, starter: Starter, *, cause: str) -> Candidate:
@@ -96,7 +105,9 @@ def _unvalidated(learner: Learner, request: FitRequest, starter: Starter, *, cau
     began, training_set = time.perf_counter(), request.training_set
     season = parse_frequency(training_set.frequency).season_length
     newest = last_contexts(training_set.series[:DESCRIBED_WINDOWS], starter.options.context_length, season)
-    forecaster = export_network(learner, newest, request, FitSummary(OPTIONS, {}, starter.conformal))
+    forecaster = export_network(
+        learner, newest, request, FitSummary(OPTIONS, {}, starter.conformal, starter.seasonless)
+    )
     warning = f"The starter could not be validated and keeps its own intervals: {cause}"
     unknown = dict.fromkeys(("mase", "smape", "coverage_80"), math.nan) | {"origins": 0.0}
     return Candidate(request.directory, forecaster, (), unknown, time.perf_counter() - began, (warning,))

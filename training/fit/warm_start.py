@@ -3,7 +3,7 @@
 Tuning begins with the weights from before the champion learned from its own validation origins, if its run has kept them:
 they have seen the least of the origins that a candidate is chosen and compared on, so the figures are honest. The served
 network is the mean of the weights before and after, or those after if they gain half a per cent on the validation origins.
-The champion unchanged would be no challenger.
+The champion unchanged would be no challenger. One that is blended with the starter without a season stays so.
 
 Source: Wortsman et al. (2022), Robust fine-tuning of zero-shot models, CVPR.
 """
@@ -16,6 +16,7 @@ from training.fit.candidate import Candidate
 from training.fit.candidate_files import ARTIFACT, BEFORE, read_weights
 from training.fit.fine_tuning import Pretrained, tune
 from training.fit.request import FitRequest
+from training.fit.seasonless import Seasonless
 
 FLATTERED = "The champion has seen the validation origins, so the validation error is too low."
 
@@ -41,4 +42,8 @@ def tune_champion(request: FitRequest) -> Candidate:
     options = pretrained_options(spec, training_set.horizon)
     known = ModelOptions(calendar=options.calendar, encoder=encoder_of(spec))
     warnings = () if before else (FLATTERED,)
-    return tune(Pretrained(weights, (options,), may_stay=False, options=known, warnings=warnings), request)
+    seasonless = Seasonless.of(training_set) if spec.options.blend else None
+    pretrained = Pretrained(
+        weights, (options,), may_stay=False, options=known, warnings=warnings, seasonless=seasonless
+    )
+    return tune(pretrained, request)

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from models import artifact
 from models.covariates import CovariateNames
 from models.errors import TrainingError
 from models.spec import ModelOptions
-from tests.artifacts import make_artifact
+from tests.artifacts import make_artifact, make_blended
 from tests.training.fakes import combine_graphs, make_series, make_validation
 from training.fit.candidate import Candidate
 from training.fit.ensemble import make_ensemble
@@ -134,3 +135,47 @@ def test_covariates_are_those_of_the_members_that_read_any(tmp_path: Path) -> No
     (plain,) = starter.forecaster.forecast([make_series(length=80)], 12)
     assert (whole.forecaster.spec.covariates, whole.forecaster.spec.context_length) == (names, 60)
     assert_allclose(found.median, plain.median + 2.0)
+
+
+@pytest.fixture
+def blended(tmp_path: Path) -> dict[str, Candidate]:
+    """Return two starters that are blended, one tuned, and a network with a covariate."""
+    shifts = {"starter": 0.0, "starter_tuned": 2.0, "lstm": -1.0}
+    made = {name: make_candidate(tmp_path / name, shift=shift) for name, shift in shifts.items()}
+    for name, one in made.items():
+        if name == "lstm":
+            make_artifact(one.directory, shift=-1.0, context_length=36, names=CovariateNames(("traffic",)))
+        else:
+            make_blended(one.directory, shift=10.0)
+            make_artifact(one.directory / "tuned", shift=shifts[name])
+            for file in (artifact.NETWORK, artifact.GOLDEN):
+                shutil.copyfile(one.directory / "tuned" / file, one.directory / file)
+        made[name] = replace(one, forecaster=artifact.load(one.directory))
+    return made
+
+
+@pytest.mark.parametrize(
+    "weights", [{"starter": 0.2, "starter_tuned": 0.3, "lstm": 0.5}, {"starter": 0.6, "starter_tuned": 0.4}]
+)
+def test_blended_members_stay_blended(blended: dict[str, Candidate], tmp_path: Path, weights: dict[str, float]) -> None:
+    """The forecast is the mean of theirs, each with its part; covariates count for those that read them."""
+    whole = make_ensemble(blended, tmp_path / "whole", combine_graphs, EnsembleWeights("equal", weights, {}))
+
+    history = replace(make_series(length=80), past_covariates={"traffic": np.full(80, 4.0)})
+    found = artifact.load(whole.directory).forecast([history.reading(whole.forecaster.names)], 12)[0]
+    members = [blended[name].forecaster for name in weights]
+    each = [one.forecast([history.reading(one.names)], 12)[0].median for one in members]
+    assert_allclose(found.median, np.average(each, axis=0, weights=list(weights.values())))
+    assert whole.forecaster.spec.conformal == whole.forecaster.parts[0].spec.conformal != {}
+
+
+def test_members_of_different_blends_are_refused(blended: dict[str, Candidate], tmp_path: Path) -> None:
+    """No one model forecasts as both."""
+    make_blended(tmp_path / "other", weight=0.9)
+    blended["starter"] = replace(
+        blended["starter"], directory=tmp_path / "other", forecaster=artifact.load(tmp_path / "other")
+    )
+
+    weights = EnsembleWeights("equal", {"starter": 0.5, "starter_tuned": 0.5}, {})
+    with pytest.raises(TrainingError, match="different starters"):
+        make_ensemble(blended, tmp_path / "whole", combine_graphs, weights)
