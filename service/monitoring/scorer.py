@@ -14,7 +14,7 @@ from service.store.async_database import AsyncDatabase
 from service.store.counting import count_due
 from service.store.database import Database
 from service.store.rollups import DAY, ScoreSums
-from service.store.score_due import mark_missed, score_due
+from service.store.score_due import BATCH, mark_missed, score_due
 from service.store.score_filter import ScoreFilter
 from service.store.score_sums import sum_scores
 
@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 POLL_SECONDS = 5.0
 """How often a replica looks for due forecasts; observations that it receives itself wake it at once."""
+PAUSE_SECONDS = 0.1
+"""Pause after a full batch: SQLite lets no other process or thread write by turns, and one that waits looks at least so often."""
 MISSED_SECONDS = 10.0
 """How often to look for forecasts that were written after their observations."""
 MISSED_AGE_SECONDS = 30.0
@@ -129,6 +131,7 @@ class Scorer:
             total += done
             self.scored += done
             self._on_scored(done)
+            await asyncio.sleep(PAUSE_SECONDS if done >= BATCH else 0)
         self._changed = self._changed or total > 0
         pause = MIN_REFRESH_SECONDS if self._changed else REFRESH_SECONDS
         if self.live is None or self._clock() - self.live.counted >= max(pause, MIN_PAUSE * self._took):

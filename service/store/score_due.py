@@ -27,7 +27,7 @@ from service.store.time_matching import ForecastClock, align_clocks, tolerance
 logger = logging.getLogger("almanac")
 
 BATCH = 200
-"""Forecasts of one transaction: other writers of SQLite wait for it less than a tenth of a second."""
+"""Forecasts of one transaction, for which other writers of SQLite wait: a few tenths of a second if all steps are new."""
 
 
 def score_due(database: Database, now: int, limit: int = BATCH) -> int:

@@ -1,6 +1,7 @@
 """When the scorer scores and counts; the test sets its clock."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from service.errors import DatabaseUnreachable
-from service.monitoring.scorer import MIN_REFRESH_SECONDS, MISSED_SECONDS, REFRESH_SECONDS, Scorer
+from service.monitoring.scorer import MIN_REFRESH_SECONDS, MISSED_SECONDS, PAUSE_SECONDS, REFRESH_SECONDS, Scorer
 from service.store.async_database import AsyncDatabase
+from service.store.score_due import BATCH
 
 NOW = 1_800_000_000.0
 
@@ -70,6 +72,20 @@ def test_the_first_round_looks_a_day_back_scores_and_counts(
     assert calls[2][1] == (NOW - 30 * 86_400) * 1_000_000
     assert scorer.live is not None
     assert (scorer.live.counted, scorer.live.steps, scorer.live.due) == (NOW, (), 0)
+
+
+def test_others_can_write_between_full_batches(database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a pause one that waits for SQLite waited for 20 batches, 24 seconds."""
+    batches, times = iter([BATCH, BATCH, 1, 0]), list[float]()
+
+    def score(*_: object) -> int:
+        times.append(time.monotonic())
+        return next(batches)
+
+    monkeypatch.setattr("service.monitoring.scorer.score_due", score)
+
+    assert asyncio.run(Scorer(database, 30, Clock()).work()) == 2 * BATCH + 1
+    assert min(times[1] - times[0], times[2] - times[1]) >= PAUSE_SECONDS
 
 
 def test_later_rounds_score_and_do_the_rest_when_it_is_time(
