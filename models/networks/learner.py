@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.allocator import keep_freed_memory
+from models.machine.allocator import keep_freed_memory
 from models.networks.build import NetworkOptions, build
 from models.networks.loss import layer_of, scaled_pinball
 from models.windows import Contexts

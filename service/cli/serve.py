@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from models.allocator import use_one_arena
+from models.machine.allocator import use_one_arena
 from service.api.key_file import read_keys
 from service.api.security import is_loopback
 from service.cli.listening import announce, listen, reserve

@@ -5,7 +5,7 @@ import math
 import shutil
 import sys
 
-from models.allocator import use_one_arena
+from models.machine.allocator import use_one_arena
 from service.logs import configure_logging
 from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings

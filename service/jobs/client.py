@@ -15,7 +15,7 @@ from models.errors import AlmanacError
 from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
-from models.sqlite_file import SqliteFile, create_private
+from models.machine.sqlite_file import SqliteFile, create_private
 from service.thread_pool import ThreadPool
 
 if TYPE_CHECKING:

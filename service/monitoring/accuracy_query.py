@@ -20,13 +20,13 @@ from service.monitoring.score_figures import (
     compare_with_backtest,
 )
 from service.selector import LoadedModel
-from service.store.counting import count_disputed, count_due, count_truths
 from service.store.database import Database
 from service.store.newest_observations import newest_window
-from service.store.rollups import DAY, Period, ScoreSums
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, sum_scores
-from service.store.scored_forecasts import ScoredForecast, list_scored_forecasts
+from service.store.scoring.counting import count_disputed, count_due, count_truths
+from service.store.scoring.rollups import DAY, Period, ScoreSums
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import GroupKey, sum_scores
+from service.store.scoring.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0
 """Level of the interval of the forecasts that are shown."""

@@ -12,9 +12,9 @@ from models.retraining.live_promotion import PERIOD, LivePromotion, ScoredSteps,
 from service.forecasting.canary_check import SIGNIFICANT
 from service.store.async_database import AsyncDatabase
 from service.store.database import Database
-from service.store.rollups import DAY
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
+from service.store.scoring.rollups import DAY
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
 
 FEWEST_SERIES = 20
 """Series with scores of both before anything is decided: with fewer, four standard errors are no rare chance."""

@@ -10,8 +10,8 @@ from service.monitoring.drift import RecentInputs
 from service.monitoring.recent_input import FIRST_CHECK_SECONDS
 from service.selector import LoadedModel
 from service.store.async_database import AsyncDatabase
-from service.store.counting import confirm_inputs
 from service.store.database import Database
+from service.store.scoring.counting import confirm_inputs
 
 logger = logging.getLogger("almanac")
 

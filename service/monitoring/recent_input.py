@@ -14,7 +14,7 @@ from models.calendar.zoned_grid import Frequency, timestamps_from
 from models.errors import AlmanacError
 from models.series import Series
 from models.windows import Floats, last_context
-from service.store.counting import PostedInput
+from service.store.scoring.counting import PostedInput
 
 WINDOW = 512
 """Newest inputs of a model that are compared with its training."""

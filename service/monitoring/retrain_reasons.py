@@ -14,7 +14,7 @@ from service.monitoring.drift import RecentInputs
 from service.selector import LoadedModel
 from service.store.database import Database
 from service.store.newest_observations import count_newer
-from service.store.score_filter import ScoreFilter
+from service.store.scoring.score_filter import ScoreFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.store.rollups import ScoreSums
+from service.store.scoring.rollups import ScoreSums
 
 BUCKETS = ((1, 1), (2, 6), (7, 12), (13, 24), (25, 48), (49, None))
 """First and last step of each bucket, so that a label has few values however long the horizon is."""

@@ -11,12 +11,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 from models.errors import AlmanacError
 from service.monitoring.score_figures import StepKey
 from service.store.async_database import AsyncDatabase
-from service.store.counting import count_due
 from service.store.database import Database
-from service.store.rollups import DAY, ScoreSums
-from service.store.score_due import BATCH, mark_missed, score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
+from service.store.scoring.counting import count_due
+from service.store.scoring.rollups import DAY, ScoreSums
+from service.store.scoring.score_due import BATCH, mark_missed, score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
 
 logger = logging.getLogger("almanac")
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from models.jobs.database import SQLITE
-from models.sqlite_file import SqliteFile, create_private
+from models.machine.sqlite_file import SqliteFile, create_private
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA, service_state, write_checks
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from service.store.database import Database, storable
 from service.store.erasure_marks import id_hash, lock_marks, mark_erased
 from service.store.forecasts import DELETE_ROWS, remove_forecasts
-from service.store.rollups import ROLLUPS, drop_empty_sums, lock_scores
+from service.store.scoring.rollups import ROLLUPS, drop_empty_sums, lock_scores
 from service.store.tables import erasures, forecasts, observations, scores, series
 
 P = ParamSpec("P")

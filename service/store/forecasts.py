@@ -14,8 +14,8 @@ from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased, id_hash
 from service.store.log_entry import MICROSECONDS, LogEntry
 from service.store.log_rows import is_late, make_rows
-from service.store.rollups import drop_empty_sums, lock_scores, remove_forecast_sums
-from service.store.score_due import count_observed
+from service.store.scoring.rollups import drop_empty_sums, lock_scores, remove_forecast_sums
+from service.store.scoring.score_due import count_observed
 from service.store.tables import forecasts, scores
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from models.intervals import interval_sides
 from models.json_values import finite_or_none
 from service.store.blobs import Floats, decode_floats, encode_floats
 from service.store.database import storable
-from service.store.history_check import choose_steps, times_in_reach
 from service.store.log_entry import MICROSECONDS, LogEntry
-from service.store.naive_baselines import naive_baselines
+from service.store.scoring.history_check import choose_steps, times_in_reach
+from service.store.scoring.naive_baselines import naive_baselines
 
 LATE = 10 * MICROSECONDS
 """A forecast that is written this long after it was made is due at once: its observations may have come before it."""

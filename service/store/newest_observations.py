@@ -8,8 +8,8 @@ from sqlalchemy import Row, distinct, func, or_, select
 from models.calendar.frequency import MONTHS_IN
 from models.calendar.zoned_grid import parse_frequency
 from service.store.database import Database
-from service.store.rollups import DAY
-from service.store.score_filter import DayRange, ScoreFilter
+from service.store.scoring.rollups import DAY
+from service.store.scoring.score_filter import DayRange, ScoreFilter
 from service.store.tables import forecasts, observations, scores, series, sums_by_step
 
 MEAN_DAYS = {"D": 1.0, "W": 7.0, "B": 7 / 5}

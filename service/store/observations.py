@@ -12,8 +12,8 @@ from models.calendar.timestamps import Timestamps
 from models.ids import plain_id
 from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
+from service.store.scoring.time_matching import PERIOD_TOLERANCE, tolerance
 from service.store.tables import SCHEMA, forecasts, observations, series
-from service.store.time_matching import PERIOD_TOLERANCE, tolerance
 
 Codes = NDArray[np.int64]
 

@@ -23,8 +23,8 @@ from models.accuracy import (
 )
 from models.errors import ScaleZero, SeriesTooShort
 from models.series import Series
-from service.store.score import LoggedForecast, naive_baseline
-from service.store.score import score as score_live
+from service.store.scoring.score import LoggedForecast, naive_baseline
+from service.store.scoring.score import score as score_live
 from training.data.holdout import hold_out
 from training.evaluation.scores import Predictions, score
 from training.fit.validation import Validation, evaluate

@@ -11,10 +11,10 @@ from models.calendar.zoned_grid import parse_frequency
 from models.json_values import finite_or_none
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.store.actuals import Observed, match_actuals
 from service.store.blobs import encode_floats, encode_times, microseconds
 from service.store.database import Database
-from service.store.score import LoggedForecast, StepScore, naive_baseline, score
+from service.store.scoring.actuals import Observed, match_actuals
+from service.store.scoring.score import LoggedForecast, StepScore, naive_baseline, score
 from service.store.tables import forecasts, observations, scores
 
 LEVELS = (0.025, *TRAINED_QUANTILES, 0.975)

@@ -6,7 +6,7 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from service.api.state import Service
-from service.store.counting import count_due
+from service.store.scoring.counting import count_due
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history
 from tests.service.home import eventually
 

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from service.store.database import Database
-from service.store.rollups import ROLLUPS, Period, ScoreSums, add_sums
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, Rows, _run, _scan
+from service.store.scoring.rollups import ROLLUPS, Period, ScoreSums, add_sums
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import GroupKey, Rows, _run, _scan
 from service.store.tables import forecasts, scores
 
 Sums = dict[tuple[str | int, ...], ScoreSums]

@@ -11,7 +11,7 @@ from dbos import error as dbos_error
 from models.jobs import names
 from models.jobs.database import sqlite_file, without_password
 from models.jobs.errors import JobsUnreachable
-from models.sqlite_file import create_private
+from models.machine.sqlite_file import create_private
 
 LOCK_SECONDS = 30.0
 DATABASE_PACKAGES = ("sqlalchemy", "sqlite3", "psycopg")

@@ -13,7 +13,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from models.jobs import names
 from models.jobs.database import sqlite_file, without_password
-from models.sqlite_file import SqliteFile
+from models.machine.sqlite_file import SqliteFile
 from models.tracing.provider import tracer_provider
 from training.jobs import worker_lock
 from training.jobs.client import requeue

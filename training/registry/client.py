@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.sqlite_file import create_private
+from models.machine.sqlite_file import create_private
 from training.registry.descriptions import NOTE, with_sections
 from training.registry.errors import translated
 from training.registry.file_lock import lock_database

@@ -19,8 +19,8 @@ from service.errors import FieldInvalid, ModelNotFound
 from service.json_input import describe_value
 from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
 from service.store.observations import find_series
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import GroupKey
 
 router = APIRouter(tags=["accuracy"])
 

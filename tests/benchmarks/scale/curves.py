@@ -15,9 +15,9 @@ import psutil
 from sqlalchemy import insert
 
 from service.store.database import Database
-from service.store.rollups import add_sums
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, sum_scores
+from service.store.scoring.rollups import add_sums
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import GroupKey, sum_scores
 from service.store.tables import forecasts, scores
 from tests.benchmarks.ledger import send_requests, serving
 from tests.prove.ray_environment import environment

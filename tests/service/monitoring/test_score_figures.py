@@ -14,7 +14,7 @@ from service.monitoring.score_figures import (
     compare_versions,
     compare_with_backtest,
 )
-from service.store.rollups import ScoreSums
+from service.store.scoring.rollups import ScoreSums
 
 BACKTEST = {
     "model": {"mase": 0.8, "mase_by_step": [0.6, 0.8, None]},

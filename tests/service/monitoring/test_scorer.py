@@ -12,7 +12,7 @@ import pytest
 from service.errors import DatabaseUnreachable
 from service.monitoring.scorer import MIN_REFRESH_SECONDS, MISSED_SECONDS, PAUSE_SECONDS, REFRESH_SECONDS, Scorer
 from service.store.async_database import AsyncDatabase
-from service.store.score_due import BATCH
+from service.store.scoring.score_due import BATCH
 
 NOW = 1_800_000_000.0
 

@@ -15,9 +15,9 @@ from service.store.forecasts import delete_forecasts, find_forecast
 from service.store.log_entry import MICROSECONDS, ServedForecast, make_entry
 from service.store.log_rows import LATE, make_rows
 from service.store.observations import Calendar, Observations, upsert
-from service.store.score_due import score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
+from service.store.scoring.score_due import score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
 from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history
 from tests.service.forecast_log import observe as observe_steps

@@ -8,10 +8,10 @@ import numpy as np
 from service.store.database import Database
 from service.store.newest_observations import count_newer, newest_window
 from service.store.observations import Calendar, Observations, upsert
-from service.store.rollups import DAY
-from service.store.score_due import score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
+from service.store.scoring.rollups import DAY
+from service.store.scoring.score_due import score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 
 CASES = [

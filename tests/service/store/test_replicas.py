@@ -7,8 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 
-from service.store.counting import count_due
 from service.store.database import Database
+from service.store.scoring.counting import count_due
 from service.store.tables import scores
 from tests.service.databases import emptied
 from tests.service.forecast_log import actuals_of, last_week, log, make_forecast, make_history

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.calendar.frequency import Frequency
 from models.calendar.timestamps import Timestamps
 from models.calendar.zoned_grid import parse_frequency, timestamps_from
-from service.store.actuals import Observed, match_steps
 from service.store.blobs import Floats, microseconds
+from service.store.scoring.actuals import Observed, match_steps
 
 NEWEST = 16
 """Newest steps of a history that are kept until they have been compared."""

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from models.irregular.implausible import are_suspicious
 from models.series import Series
 from service.store.blobs import Floats
-from service.store.score import naive_baseline
+from service.store.scoring.score import naive_baseline
 
 
 def naive_baselines(values: Floats, horizon: int, season_length: int) -> tuple[Floats, Floats]:

@@ -15,8 +15,8 @@ from models.calendar.zoned_grid import parse_frequency, timestamps_from
 from models.errors import SeriesTooShort
 from models.series import Series
 from models.spec import TRAINED_QUANTILES
-from service.store.score import LoggedForecast, NaiveBaseline, StepScore, naive_baseline, score
-from service.store.time_matching import tolerance_of
+from service.store.scoring.score import LoggedForecast, NaiveBaseline, StepScore, naive_baseline, score
+from service.store.scoring.time_matching import tolerance_of
 from tests.service.forecast_log import LEVELS, actuals_of, make_forecast, score_one
 
 

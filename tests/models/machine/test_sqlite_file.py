@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from models.sqlite_file import create_private
+from models.machine.sqlite_file import create_private
 from service.store.database import Database
 
 

@@ -13,8 +13,15 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, Subquery, Table, cast, func, select, union_all
 
 from service.store.database import Database
-from service.store.rollups import DAY, SUMS, Period, ScoreSums, period_of, sums_of_scores
-from service.store.score_filter import DayRange, ScoreFilter, Unit, are_all_steps, count_series, versions_and_steps
+from service.store.scoring.rollups import DAY, SUMS, Period, ScoreSums, period_of, sums_of_scores
+from service.store.scoring.score_filter import (
+    DayRange,
+    ScoreFilter,
+    Unit,
+    are_all_steps,
+    count_series,
+    versions_and_steps,
+)
 from service.store.tables import (
     forecasts,
     scores,

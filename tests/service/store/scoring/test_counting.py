@@ -9,18 +9,26 @@ import pytest
 from models import artifact
 from models.calendar.zoned_grid import parse_frequency
 from models.series import Series
-from service.store.actuals import Observed
-from service.store.counting import count_disputed, count_truths
 from service.store.database import Database
 from service.store.forecasts import find_forecast
-from service.store.history_check import DRAWN, NEWEST, REACH, HistorySample, agrees, choose_steps, times_in_reach
 from service.store.log_entry import ServedForecast
 from service.store.observations import Calendar, Observations, upsert
-from service.store.rollups import ScoreSums
-from service.store.score import MOST_ERROR
-from service.store.score_due import score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
+from service.store.scoring.actuals import Observed
+from service.store.scoring.counting import count_disputed, count_truths
+from service.store.scoring.history_check import (
+    DRAWN,
+    NEWEST,
+    REACH,
+    HistorySample,
+    agrees,
+    choose_steps,
+    times_in_reach,
+)
+from service.store.scoring.rollups import ScoreSums
+from service.store.scoring.score import MOST_ERROR
+from service.store.scoring.score_due import score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
 from tests.service.home import Artifacts
 from tests.service.served import write
 

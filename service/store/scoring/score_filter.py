@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Table, func, select
 
 from service.store.database import Database, storable
-from service.store.rollups import DAY
+from service.store.scoring.rollups import DAY
 from service.store.tables import forecasts, scores, sums_by_series_step, sums_by_step
 
 CLOCKS = 1

@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from models.irregular.implausible import SENTINELS, are_suspicious, is_suspicious
 from models.series import Series
 from service.store.blobs import Floats
-from service.store.naive_baselines import naive_baselines
-from service.store.score import naive_baseline
+from service.store.scoring.naive_baselines import naive_baselines
+from service.store.scoring.score import naive_baseline
 
 NUMBERS = st.one_of(
     st.sampled_from([np.nan, 0.0, 1.0, -9999.0, 65535.0, 1e308, -1e308]), st.floats(-1e6, 1e6), st.integers(0, 50)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from models.calendar.zoned_grid import parse_frequency
-from service.store.actuals import Observed, match_steps
+from service.store.scoring.actuals import Observed, match_steps
 
 
 def test_of_two_observations_at_one_time_the_last_counts() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from service.store.database import Database
-from service.store.rollups import DAY, Period, ScoreSums
-from service.store.score_due import score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import sum_scores
-from service.store.scored_forecasts import list_scored_forecasts
+from service.store.scoring.rollups import DAY, Period, ScoreSums
+from service.store.scoring.score_due import score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import sum_scores
+from service.store.scoring.scored_forecasts import list_scored_forecasts
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 from tests.service.score_scans import Sums, recount
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Row, desc, exists, select
 from models.calendar.timestamps import Timestamps
 from models.values import Values
 from service.store.database import Database
-from service.store.score import LoggedForecast
-from service.store.score_due import read_forecast
-from service.store.score_filter import ScoreFilter
+from service.store.scoring.score import LoggedForecast
+from service.store.scoring.score_due import read_forecast
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.time_matching import tolerance_of
 from service.store.tables import forecasts, observations, scores
-from service.store.time_matching import tolerance_of
 
 HORIZONS_SHOWN, MIN_SHOWN = 3, 12
 """Observations beside a forecast: those of its steps, two horizons before them, and MIN_SHOWN more."""

@@ -13,12 +13,12 @@ import pytest
 from numpy.testing import assert_allclose
 from sqlalchemy import event, func, select, text
 
-from service.store.counting import count_due
 from service.store.database import Database
 from service.store.observations import Calendar, Observations, upsert
-from service.store.score_due import mark_missed, score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import GroupKey, sum_scores
+from service.store.scoring.counting import count_due
+from service.store.scoring.score_due import mark_missed, score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import GroupKey, sum_scores
 from service.store.tables import forecasts, observations, scores
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe, score_one, stored_scores
 from tests.service.home import eventually

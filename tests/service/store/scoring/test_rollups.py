@@ -11,10 +11,10 @@ from sqlalchemy import Row, Table, select, text, update
 from service.store.database import Database
 from service.store.erasure import erase_series
 from service.store.forecasts import delete_forecasts
-from service.store.rollups import DAY, ROLLUPS, Period
-from service.store.score_due import score_due
-from service.store.score_filter import ScoreFilter
-from service.store.score_sums import Rows, sum_scores
+from service.store.scoring.rollups import DAY, ROLLUPS, Period
+from service.store.scoring.score_due import score_due
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.score_sums import Rows, sum_scores
 from service.store.tables import forecasts, metadata, series
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 from tests.service.score_scans import scan_scores

@@ -26,17 +26,17 @@ from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from models.series import Series
 from models.values import Values
-from service.store.actuals import Observed, match_steps
 from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.database import Database
-from service.store.history_check import SHARE, TOLERANCE, HistorySample, agrees
 from service.store.known_series import KnownSeries, find_known_series
 from service.store.observations import Calendar
-from service.store.rollups import Step
-from service.store.score import frequencies_match
-from service.store.score_filter import ScoreFilter
+from service.store.scoring.actuals import Observed, match_steps
+from service.store.scoring.history_check import SHARE, TOLERANCE, HistorySample, agrees
+from service.store.scoring.rollups import Step
+from service.store.scoring.score import frequencies_match
+from service.store.scoring.score_filter import ScoreFilter
+from service.store.scoring.time_matching import CLOCK_TOLERANCE, ForecastClock, align_clocks, lookup_range, tolerance_of
 from service.store.tables import IS_DISPUTED, IS_DUE, forecasts, observations, scores
-from service.store.time_matching import CLOCK_TOLERANCE, ForecastClock, align_clocks, lookup_range, tolerance_of
 
 MOST_DISPUTED, MOST_TRUTHS = 1_000, 100
 """What is counted up to this number."""

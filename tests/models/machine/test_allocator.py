@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from models.allocator import keep_freed_memory
+from models.machine.allocator import keep_freed_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="Other C libraries have no mallopt.")
 
 THREADS = """
 import ctypes, sys, threading
-from models.allocator import use_one_arena
+from models.machine.allocator import use_one_arena
 if sys.argv[1] == "one":
     assert use_one_arena()
 malloc = ctypes.CDLL(None).malloc

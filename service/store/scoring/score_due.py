@@ -14,15 +14,15 @@ from models.calendar.timestamps import to_local_times
 from models.calendar.zoned_grid import parse_frequency
 from models.errors import AlmanacError
 from models.json_values import nan_if_none
-from service.store.actuals import Floats, Observed, match_actuals
 from service.store.blobs import decode_floats, decode_times, microseconds
-from service.store.counting import count_scores, judge, read_observations, record_verdicts
 from service.store.database import Database
 from service.store.observations import Calendar
-from service.store.rollups import Step, add_sums, lock_scores, remove_sums
-from service.store.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
+from service.store.scoring.actuals import Floats, Observed, match_actuals
+from service.store.scoring.counting import count_scores, judge, read_observations, record_verdicts
+from service.store.scoring.rollups import Step, add_sums, lock_scores, remove_sums
+from service.store.scoring.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
+from service.store.scoring.time_matching import ForecastClock, align_clocks, tolerance
 from service.store.tables import IS_DUE, forecasts, observations, scores, series
-from service.store.time_matching import ForecastClock, align_clocks, tolerance
 
 logger = logging.getLogger("almanac")
 

@@ -1,0 +1,1 @@
+"""Machine: what is under a process, its memory and its files."""
