@@ -159,7 +159,7 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
             "months": f"{statuses.total() // (SERIES + 3):,}",
             "forecasts stored, scored steps that count": f"{written:,.0f}, {scores:,}",
             "observations": f"{observed:,.0f}",
-            "trainings that ended, champion now": f"{len(codes)}, version {model['champion']}",
+            "trainings that ended, champion now": f"{len(codes)}, version {model['model']['version']}",
             "memory": ", ".join(f"{one.mebibytes:.0f} MiB" for one in sizes),
             "descriptors": ", ".join(str(one.files) for one in (start, half, end)),
             "threads": ", ".join(str(one.threads) for one in sizes),
