@@ -22,6 +22,8 @@ _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
 _UNIT = re.compile(
     rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
 )
+_NO_CENTS = re.compile(r"(?<=\d[.,])[-\u2013\u2014]{1,2}(?=$| ?[^\d\s])")
+"""Dashes for no cents after a decimal sign, as in 25.- and 25,-- €: they are no sign."""
 _TRAILING_MINUS = re.compile(r"(\d[\d.,]*)-")
 """A negative number as SAP writes it."""
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -158,7 +160,8 @@ def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Number
 
 def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:
     """Return texts as numbers after the reading that fits all of them."""
-    cells, findings = _drop_units([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts])
+    cells, dashed = _drop_dashes([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts], name)
+    cells, findings = _drop_units(cells)
     cells, turned = _turn_minus(cells, name)
     fits = {
         sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells])
@@ -180,7 +183,19 @@ def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: Num
     units = units_of(cells[at] for at in wrong)
     hints = {at: _hint(str(cells[at]), sign, style, units) for at in wrong}
     faults = {at: CellFault(int(rows[at]), name, VALUE, str(texts[at]), "is not a number", hints[at]) for at in wrong}
-    return _checked(values, faults, name, rows, findings + turned + found)
+    return _checked(values, faults, name, rows, dashed + findings + turned + found)
+
+
+def _drop_dashes(cells: list[str | None], name: str) -> tuple[list[str | None], tuple[Finding, ...]]:
+    """Return cells without the dashes that stand for no cents, and that they were there."""
+    left = [None if one is None else _NO_CENTS.sub("", one) for one in cells]
+    first = next((at for at, one in enumerate(cells) if one != left[at]), None)
+    if first is None:
+        return cells, ()
+    said = (
+        f"Column {name!r}: {cells[first]!r} is read as {str(left[first]).rstrip('., ')}: its dash stands for no cents."
+    )
+    return left, (Finding("NUMBERS_READ", said),)
 
 
 def _turn_minus(cells: list[str | None], name: str) -> tuple[list[str | None], tuple[Finding, ...]]:
