@@ -22,7 +22,7 @@ from service.observations.far_dates import (
 )
 from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
 from service.observations.row_errors import skipped as skipped_error
-from service.observations.zones import FoundZone, find_zone
+from service.observations.zones import FoundZone, find_mixed, find_zone, give_timezone
 from service.store.known_series import NEW_SERIES, KnownSeries
 from service.store.observations import Calendar
 
@@ -84,12 +84,17 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
         known: What is stored of the series.
         faults: Errors of the rows of the body; grows.
     """
-    groups = _group(rows.ids)
-    stated = {name: given.timezone or rows.zones.get(name) for name in groups}
+    known = {name: give_timezone(one, given.timezone) for name, one in known.items()}
+    groups, kept = _group(rows.ids), np.ones(len(rows.ids), dtype=np.bool_)
+    stated = {name: given.timezone or _zone_of_file(name, rows, known) for name in groups}
+    mixed = find_mixed(rows.offsets, {name: groups[name] for name in groups if stated[name] is None}, known)
+    faults.update({int(rows.places[row]): error for row, error in mixed.items()})
+    kept[[*mixed]] = False
+    groups = {name: left for name, members in groups.items() if (left := members[kept[members]]).size}
     zones = {name: stated[name] or known.get(name, NEW_SERIES).calendar.timezone for name in groups}
     found = {} if (rows.offsets == NO_OFFSET).all() else _find_zones(rows, groups, stated, known)
     zones |= {name: one.name for name, one in found.items()}
-    stamps, kept = _instants(rows, groups, zones), np.ones(len(rows.ids), dtype=np.bool_)
+    stamps = _instants(rows, groups, zones)
     checker = _RowChecker(rows, stamps, kept, faults)
     calendars: dict[str, Calendar] = {}
     repairs: dict[str, list[Repair]] = {name: [one.repair] for name, one in found.items()}
@@ -110,6 +115,13 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
             new = Calendar(given.frequency, None if is_kept else zone)
             calendars[name] = new if has_value else _only_unknown(new, stored.calendar)
     return ValidatedRows(stamps, kept, calendars, repairs)
+
+
+def _zone_of_file(name: str, rows: ParsedRows, known: Mapping[str, KnownSeries]) -> str | None:
+    """Return the timezone that a file states for a series; none for stored local times, which only a request gives one."""
+    stored = known.get(name, NEW_SERIES)
+    is_local = len(stored.stamps) and stored.calendar.timezone is None
+    return None if is_local else rows.zones.get(name)
 
 
 def _only_unknown(new: Calendar, stored: Calendar) -> Calendar:

@@ -1,14 +1,16 @@
 """Zones: the timezone of each series in a body, as stated, stored, or as the offsets of its timestamps show."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.timestamps import NO_OFFSET, Timestamps
+from models.calendar.timestamps import NO_OFFSET, Timestamps, to_instants
 from models.calendar.zone_inference import FIXED, name_fixed_zone, recognize_zone
+from models.errors import TimestampInvalid
 from models.irregular.repairs import Repair
-from service.store.known_series import KnownSeries
+from service.store.known_series import NEW_SERIES, KnownSeries
 
 MICROSECONDS = 1_000_000
 
@@ -19,6 +21,54 @@ class FoundZone:
 
     name: str
     repair: Repair
+
+
+def give_timezone(known: KnownSeries, timezone: str | None) -> KnownSeries:
+    """Return a series as it is stored once a request has stated its timezone: its local times are those of the timezone."""
+    if timezone is None or known.calendar.timezone is not None or not len(known.stamps):
+        return known
+    return replace(known, stamps=to_instants(known.stamps, timezone))
+
+
+def find_mixed(
+    offsets: NDArray[np.int64], groups: Mapping[str, NDArray[np.int64]], known: Mapping[str, KnownSeries]
+) -> dict[int, TimestampInvalid]:
+    """Return an error for each row whose offset, or lack of one, does not fit its series.
+
+    A series that is stored without a timezone has local times of nobody knows where: instants have no place among them.
+
+    Args:
+        offsets: Microseconds east of UTC, or NO_OFFSET, (rows,).
+        groups: Rows of each series, of those without a stated timezone.
+        known: What is stored of them.
+    """
+    has_offset, found = offsets != NO_OFFSET, dict[int, TimestampInvalid]()
+    for name, members in groups.items() if has_offset.any() else ():
+        stored = known.get(name, NEW_SERIES)
+        instants = members[has_offset[members]]
+        if stored.calendar.timezone is not None or not instants.size:
+            continue
+        if len(stored.stamps):
+            found |= dict.fromkeys(instants.tolist(), _stored_local())
+        elif len(instants) < len(members):
+            found |= dict.fromkeys(members.tolist(), _mixed())
+    return found
+
+
+def _stored_local() -> TimestampInvalid:
+    return TimestampInvalid(
+        "The timestamp has an offset, and those that are stored of the series have no timezone.",
+        pointer="timestamp",
+        hint="State `timezone`, which the stored local times get too, or send local times without an offset.",
+    )
+
+
+def _mixed() -> TimestampInvalid:
+    return TimestampInvalid(
+        "The series has timestamps with an offset and without one.",
+        pointer="timestamp",
+        hint="State the `timezone` of those without an offset, or send all in one way.",
+    )
 
 
 def find_zone(walls: Timestamps, offsets: NDArray[np.int64], known: KnownSeries) -> FoundZone | None:
@@ -44,7 +94,7 @@ def find_zone(walls: Timestamps, offsets: NDArray[np.int64], known: KnownSeries)
         instants, seconds = np.concatenate([known.stamps, instants]), np.concatenate([before, seconds])
     if len(np.unique(seconds)) > 1:
         return _found_of(recognize_zone(instants, seconds), len(walls), zone)
-    return _fixed(int(seconds[0]), len(walls), is_new=not len(known.stamps))
+    return _fixed(int(seconds[0]), len(walls))
 
 
 def _found_of(recognized: str | None, count: int, zone: str | None) -> FoundZone | None:
@@ -60,13 +110,13 @@ def _found_of(recognized: str | None, count: int, zone: str | None) -> FoundZone
     return FoundZone("UTC", Repair("TIMEZONE_FOUND", None, count, detail))
 
 
-def _fixed(seconds: int, count: int, *, is_new: bool) -> FoundZone | None:
-    """Return the timezone of one offset, UTC for a series with stored times; nothing is to be said of UTC itself."""
+def _fixed(seconds: int, count: int) -> FoundZone | None:
+    """Return the timezone of one offset, UTC if none always has it; nothing is to be said of UTC itself."""
     if seconds == 0:
         return None
     minutes = abs(seconds) // 60
     shown = f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
-    name = name_fixed_zone(seconds) if is_new else None
+    name = name_fixed_zone(seconds)
     read = "UTC" if name is None else f"local times of {name}"
     detail = f"All timestamps have the offset {shown} and are read as {read}; `timezone` names their timezone."
     return FoundZone(name or "UTC", Repair("TIMEZONE_FOUND", None, count, detail))

@@ -9,11 +9,9 @@ from sqlalchemy import Select, select
 
 from models.calendar.timestamps import Timestamps
 from service.store.database import Database
-from service.store.observations import Calendar
+from service.store.observations import BATCH, Calendar
 from service.store.tables import observations, series
 
-BATCH = 500
-"""Series in one statement."""
 ENDS = 2
 """Values at each end that stand for the series' grid; 28 February alone may be a last day or a 28th."""
 

@@ -1,14 +1,30 @@
 """Observation table: upserts observations, marks the forecasts that they score, and returns series and their values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Connection, Row, Select, and_, bindparam, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.calendar.timestamps import Timestamps
+from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
+from models.errors import TimestampInvalid
 from models.ids import plain_id
 from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
@@ -21,6 +37,8 @@ PAGE_ROWS = 50_000
 """Rows of one page of an export."""
 INSERT_ROWS = 50_000
 """Rows in one statement."""
+BATCH = 500
+"""Series in one statement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,11 +123,13 @@ def upsert(database: Database, rows: Observations, calendar: Calendar | Sequence
 
     Raises:
         DatabaseUnreachable: If the database does not answer; the observations may be stored or not.
+        TimestampInvalid: If a series gets a timezone in which a stored local time does not exist; then nothing is stored.
     """
     if not len(rows):
         return
     with database.writing() as connection:
         calendars = [calendar] * len(rows.names) if isinstance(calendar, Calendar) else calendar
+        _place_local_times(connection, dict(zip(rows.names, calendars, strict=True)))
         _upsert_series(connection, rows.names, calendars, now)
         write = _write_postgresql if database.is_postgresql else _write_sqlite
         for start in range(0, len(rows), INSERT_ROWS):
@@ -202,6 +222,37 @@ def _upsert_series(connection: Connection, names: Sequence[str], calendars: Sequ
         for name, one in zip(names, calendars, strict=True)
     ]
     connection.execute(upsert, rows)
+
+
+def _place_local_times(connection: Connection, calendars: Mapping[str, Calendar]) -> None:
+    """Make instants of the stored local times of series that have no timezone yet and get one."""
+    given = {name: one.timezone for name, one in calendars.items() if one.timezone not in {None, "UTC"}}
+    names = [*given]
+    for start in range(0, len(names), BATCH):
+        query = select(series.c.id).where(series.c.id.in_(names[start : start + BATCH]), series.c.timezone.is_(None))
+        for name in connection.scalars(query.with_for_update()).all():
+            _move_local_times(connection, name, str(given[name]))
+
+
+def _move_local_times(connection: Connection, name: str, timezone: str) -> None:
+    of = observations.c.series_id == name
+    rows = connection.execute(select(observations).where(of).order_by(observations.c.timestamp)).mappings().all()
+    walls = _times([row["timestamp"] for row in rows])
+    instants = to_instants(walls, timezone)
+    gone = (to_local_times(instants, timezone) != walls) & (walls != walls.astype("M8[D]"))
+    gone[1:] |= np.diff(instants) <= np.timedelta64(0)
+    if gone.any():
+        raise TimestampInvalid(
+            f"The series {name!r} has a value at {write_exactly(walls[gone][0])}, a time that does not exist in {timezone}.",
+            pointer="/timezone",
+            hint="Post null there first, or state the timezone of the stored times.",
+        )
+    if rows:
+        connection.execute(delete(observations).where(of))
+        connection.execute(
+            insert(observations),
+            [{**row, "timestamp": at} for row, at in zip(rows, microseconds(instants).tolist(), strict=True)],
+        )
 
 
 _INTO = "INTO {table} (series_id, timestamp, value, updated)"

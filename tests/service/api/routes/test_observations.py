@@ -179,6 +179,35 @@ def test_later_timestamps_are_read_in_the_stored_timezone(stored_client: TestCli
     assert stored_client.get("/series/a").json()["timezone"] == "Europe/Athens"
 
 
+def test_offsets_do_not_move_stored_local_times(stored_client: TestClient) -> None:
+    """They are refused, null too, unless the request states a timezone: then the stored times are instants of it."""
+    hours = [("a", f"2024-01-03T{hour:02d}:00", float(hour)) for hour in range(4)]
+    observe(stored_client, hours, frequency="h")
+    before = exported(stored_client)
+
+    for late in ("2024-01-03T03:00:00+01:00", "2024-01-03T03:00:00Z"):
+        refused = observe(stored_client, [("a", late, None), ("a", late, 7.0)])
+        assert [one["code"] for one in refused["errors"]] == ["TIMESTAMP_INVALID"] * 2
+    assert observe(stored_client, [("b", "2024-01-03", 1.0), ("b", "2024-01-04T00:00Z", 1.0)])["refused"] == 2
+    assert exported(stored_client) == before
+    given = observe(stored_client, [("a", "2024-01-03T04:00:00+01:00", 4.0)], timezone="Europe/Berlin")
+
+    assert (given["accepted"], stored_client.get("/series/a").json()["timezone"]) == (1, "Europe/Berlin")
+    stamps = ["2024-01-02T23:00:00", *(f"2024-01-03T{hour:02d}:00:00" for hour in range(4))]
+    assert exported(stored_client) == [("a", stamp, float(value)) for value, stamp in enumerate(stamps)]
+
+
+def test_a_timezone_without_a_stored_local_time_is_refused(stored_client: TestClient) -> None:
+    """Nothing is stored then: the time would become that of another value."""
+    observe(stored_client, [("a", f"2024-03-31T{hour:02d}:30", float(hour)) for hour in (1, 2, 3)], frequency="h")
+    before = exported(stored_client)
+
+    answer = observe(stored_client, [("a", "2024-03-31T04:30", 4.0)], timezone="Europe/Berlin")
+
+    assert (answer["code"], answer["pointer"]) == ("TIMESTAMP_INVALID", "/timezone")
+    assert exported(stored_client) == before
+
+
 def test_a_time_that_clocks_skip_is_refused(stored_client: TestClient) -> None:
     """It would be read as the hour after it; a day without a midnight is valid."""
     hours = [("a", f"2024-03-31T{hour:02d}:30", float(hour)) for hour in (1, 2, 3)]
