@@ -103,10 +103,10 @@ def parse_frequency(alias: str) -> Frequency:
     """Return the frequency of an alias: an old or new pandas alias, an English word, or a multiple of either.
 
     Letter case matters only where both cases have a meaning in pandas: `MS` is month start, `ms` a millisecond; `m` is
-    a month and `min` a minute.
+    a month and `min` a minute. Several `m`, such as `15m`, are refused: in other programs they are minutes.
 
     Raises:
-        FrequencyUnknown: If the alias is unknown (the hint names similar ones) or not supported.
+        FrequencyUnknown: If the alias is unknown (the hint names similar ones), not supported, or several `m`.
     """
     if not isinstance(alias, str):
         raise FrequencyUnknown(
@@ -161,6 +161,8 @@ def _split(alias: str, text: str) -> list[tuple[Fraction, str, str, StampPlace]]
         match = _PART.match(text, position)
         if match is None or (position and match[1] is None):
             _refuse(alias)
+        if match[2] == "m" and Fraction(match[1] or 1) != 1:
+            _refuse_minutes(alias, match[1])
         unit, stamp = _unit(alias, match[2])
         parts.append((Fraction(match[1] or 1), unit, (match[3] or "")[1:].upper(), stamp))
         position = match.end()
@@ -238,6 +240,15 @@ def _exact_seasons(step: int) -> tuple[int, ...]:
         if remainder == 0 and 1 < steps <= LONGEST_DAILY_SEASON:
             return (steps, longer // step)
     return (1,)
+
+
+def _refuse_minutes(alias: str, count: str) -> NoReturn:
+    """Raise FrequencyUnknown for several `m`: Prometheus, Grafana and polars mean minutes, pandas months."""
+    raise FrequencyUnknown(
+        f"The frequency {alias!r} may be minutes or months.",
+        pointer="/frequency",
+        hint=f"Send '{count}min' for minutes, '{count}M' for months.",
+    )
 
 
 def _refuse(alias: str) -> NoReturn:

@@ -120,6 +120,15 @@ def test_a_typo_is_answered_with_what_comes_near(typo: str, meant: str) -> None:
     assert meant in caught.value.hint
 
 
+@pytest.mark.parametrize("alias", ["15m", "5 m", "1h30m"])
+def test_several_m_may_be_minutes(alias: str) -> None:
+    """Prometheus, Grafana and polars mean minutes by what old pandas takes for months."""
+    with pytest.raises(FrequencyUnknown, match=f"'{alias}'") as caught:
+        parse_frequency(alias)
+
+    assert "min" in caught.value.hint
+
+
 @pytest.mark.parametrize("value", [5, 1.5, None, True, ["M"], {"a": 1}, b"M"])
 def test_a_frequency_that_is_no_text_is_refused(value: object) -> None:
     """JSON may send anything; the answer is typed all the same."""
