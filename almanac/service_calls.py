@@ -47,11 +47,15 @@ class Observed:
         accepted: Rows that are stored.
         refused: Rows that are not.
         errors: Why, by row of the frame, counted from 0; at most the first 1,000 of each request.
+        warnings: How the frame was read where it can be read in several ways: `code`, `detail` and `hint`, each once.
+        repairs: What was changed: `id`, `code` and `detail`.
     """
 
     accepted: int
     refused: int
     errors: Mapping[int, AlmanacError]
+    warnings: Sequence[Mapping[str, str]] = ()
+    repairs: Sequence[Mapping[str, str]] = ()
 
 
 def forecast(  # noqa: PLR0913 - what the clients pass on
@@ -170,9 +174,13 @@ def observe(data: Any, options: ReadingOptions) -> Call[Observed]:  # noqa: ANN4
     table = frame.table.select(chosen).rename_columns([ID, TIME, TARGET])
     starts = range(0, table.num_rows, CHUNK_ROWS)
     accepted, refused, errors = 0, 0, dict[int, AlmanacError]()
+    noticed, repairs = list[Mapping[str, str]](), list[Mapping[str, str]]()
     for start in shown_progress(starts, "observations", wanted=options.get("progress")):
         body = yield from send_rows(table.slice(start, CHUNK_ROWS), sent)
         accepted, refused = accepted + body["accepted"], refused + body["refused"]
+        hinted = [{**one, "hint": in_python(one["hint"])} for one in body.get("warnings", ())]
+        noticed += [one for one in hinted if one not in noticed]
+        repairs += body.get("repairs", ())
         for one in body["errors"]:
             place = one["pointer"].split("/")[2:3]
             row = start + int(place[0]) if place and place[0].isdecimal() else -1
@@ -183,7 +191,7 @@ def observe(data: Any, options: ReadingOptions) -> Call[Observed]:  # noqa: ANN4
             raise errors[first]
         text = f"{refused} of {accepted + refused} rows are not stored (see .errors). Row {first}: {errors[first]}"
         warnings.warn(text, AlmanacWarning, stacklevel=4)
-    return Observed(accepted, refused, errors)
+    return Observed(accepted, refused, errors, noticed, repairs)
 
 
 def send_rows(table: pa.Table, params: Mapping[str, str]) -> Call[dict[str, Any]]:

@@ -26,7 +26,16 @@ from service.forecasting.predict import index_of
 from service.forecasting.request import ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_unknown_fields
 from service.observations.columns import RawColumns, check_count
-from service.observations.files import PARQUET, REMOTE_FORECAST, in_url, is_western, refuse_type, rows_of, table_error
+from service.observations.files import (
+    PARQUET,
+    REMOTE_FORECAST,
+    findings_in_url,
+    in_url,
+    is_western,
+    refuse_type,
+    rows_of,
+    table_error,
+)
 from service.observations.parquet_size import read_table
 from service.settings import Settings
 
@@ -70,7 +79,7 @@ def parse_table(
     zone = None if sent.get("timezone") else _find_zone(rows)
     found = reading.findings if zone is None else (*reading.findings, _said(zone))
     sent = sent if zone is None else {**sent, "timezone": zone}
-    return _parse_rows(rows, query, sent, settings), _in_url(found)
+    return _parse_rows(rows, query, sent, settings), findings_in_url(found)
 
 
 def _find_zone(rows: RawColumns) -> str | None:
@@ -111,7 +120,7 @@ def _parse_column(
     values = np.full(rows[-1] - rows[0] + 1, np.nan)
     values[rows - rows[0]] = numbers.values  # the sheet leaves empty rows out; here they are gaps
     entries = [{"id": name, "values": _gapped(values)}]
-    return parse_one_by_one(query, entries, {name}, settings), _in_url((*sheet.findings, *numbers.findings))
+    return parse_one_by_one(query, entries, {name}, settings), findings_in_url((*sheet.findings, *numbers.findings))
 
 
 def _headed(sheet: Sheet) -> tuple[str, Any, NDArray[np.int64]]:
@@ -126,11 +135,6 @@ def _headed(sheet: Sheet) -> tuple[str, Any, NDArray[np.int64]]:
         pa.concat_arrays([pa.array([name], column.type), column]),
         np.insert(sheet.rows, 0, sheet.rows[0] - 1),
     )
-
-
-def _in_url(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings whose hints name parameters of the URL instead of options of the command line."""
-    return tuple(replace(one, hint=in_url(one.hint)) for one in findings)
 
 
 def _parse_rows(rows: RawColumns, query: ForecastQuery, sent: Mapping[str, str], settings: Settings) -> ForecastQuery:

@@ -40,6 +40,10 @@ BELOW_HEADER = 2
 MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
+Noticed = dict[str, list[dict[str, str]]]
+"""The `warnings` and `repairs` of the service."""
+
+
 class SendingFailed(AlmanacError):
     """The service does not accept what is sent."""
 
@@ -126,39 +130,65 @@ def observe(  # noqa: PLR0913 (click's way)
     unreadable = len(errors)
     path = file.with_name(f"{file.name}.progress")
     state = Resumable.open(path, file.read_bytes(), {"address": address, "columns": str(columns), "rows": PART_ROWS})
-    accepted, refused = _send_all(parts, address, key, errors, state)
+    accepted, refused, noticed = _send_all(parts, address, key, errors, state)
     refused += unreadable
     if as_json:
-        click.echo(
-            orjson.dumps({"accepted": accepted, "refused": refused, "errors": errors}, option=orjson.OPT_INDENT_2)
-        )
+        said = {
+            "warnings": [
+                *({"code": one.code, "detail": one.detail, "hint": one.hint} for one in findings),
+                *noticed["warnings"],
+            ],
+            "repairs": noticed["repairs"],
+        }
+        report = {"accepted": accepted, "refused": refused, "errors": errors, **said}
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     else:
+        _report_noticed(noticed)
         _report(accepted, refused, errors, url)
     return 1 if refused else 0
 
 
 def _send_all(
     parts: Sequence[Part], address: str, key: str | None, errors: list[dict[str, Any]], state: Resumable
-) -> tuple[int, int]:
-    """Send the parts of a file, add the errors of their rows to `errors`, and return how many rows are accepted and refused.
+) -> tuple[int, int, Noticed]:
+    """Send the parts of a file, add the errors of their rows to `errors`, and return what the service says of the others.
 
+    These are the numbers of rows that are accepted and refused, and its warnings and repairs, of one series and code the first.
     Parts that `state` knows as done are not sent again.
     """
     import httpx
 
     accepted, refused = int(state.facts.get("accepted", 0)), int(state.facts.get("refused", 0))
     found: list[dict[str, Any]] = list(state.facts.get("errors", []))
+    noticed: Noticed = {name: list(state.facts.get(name, [])) for name in ("warnings", "repairs")}
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS) as client:
         for number, part in enumerate(_shown(parts, state.done), start=state.done + 1):
             answer = _send(client, address, part)
             accepted, refused = accepted + answer["accepted"], refused + answer["refused"]
             found += [{**error, "row": _row(error["pointer"], part)} for error in answer["errors"]]
+            for name, kept in noticed.items():
+                _add(kept, answer.get(name, []))
             if len(parts) > 1:
-                state.keep(number, {"accepted": accepted, "refused": refused, "errors": found[:MOST_ERRORS]})
+                state.keep(number, {"accepted": accepted, "refused": refused, "errors": found[:MOST_ERRORS], **noticed})
     state.end()
     errors += found
-    return accepted, refused
+    return accepted, refused, noticed
+
+
+def _add(kept: list[dict[str, str]], new: Iterable[dict[str, str]]) -> None:
+    """Add what is new of a series and code, to at most MOST_ERRORS."""
+    known = {(one.get("id"), one["code"]) for one in kept}
+    kept += [one for one in new if (one.get("id"), one["code"]) not in known][: MOST_ERRORS - len(kept)]
+
+
+def _report_noticed(noticed: Noticed) -> None:
+    lines = [f"{one['detail']} {one['hint']}".strip() for one in noticed["warnings"]]
+    lines += [f"{one['id']}: {one['detail']}" for one in noticed["repairs"]]
+    for line in lines[:SHOWN_ERRORS]:
+        click.echo(line, err=True)
+    if len(lines) > SHOWN_ERRORS:
+        click.echo(f"… {len(lines) - SHOWN_ERRORS} more remarks (--json lists them).", err=True)
 
 
 def _shown(parts: Sequence[Part], done: int) -> Iterable[Part]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import Timestamps
-from models.errors import AlmanacError
+from models.errors import AlmanacError, Finding
 from service.errors import BatchTooLarge
 
 Faults = dict[int, AlmanacError]
@@ -30,6 +30,7 @@ class RawColumns:
         places: Row of the body of each row here; None if they are the same.
         offsets: Microseconds east of UTC or NO_OFFSET of timestamps that are datetime64; None if they have none.
         zones: By series, the timezone that the file states.
+        findings: What was noticed while a file was read.
     """
 
     ids: Sequence[Any]
@@ -40,6 +41,7 @@ class RawColumns:
     places: Sequence[int] | NDArray[np.int64] | None = None
     offsets: NDArray[np.int64] | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
 
     def pointer_to(self, row: int, name: str) -> str:
         """Return the JSON pointer of a field of a row."""

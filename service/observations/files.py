@@ -1,7 +1,8 @@
 """Files: posted CSV and Parquet files as columns of ids, timestamps and values, read as for a training."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.calendar.timestamps import NO_OFFSET
 from models.columns import TIMEZONE
-from models.errors import AlmanacError, ConfigInvalid, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
+from models.errors import AlmanacError, ConfigInvalid, Finding, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
 from models.ids import plain_id
 from models.tables.content import UNREAD, decode
 from models.tables.csv_text import read_csv as read_csv_text
@@ -119,7 +120,12 @@ def _read(read: Callable[[], Sheet], limit: int, options: ReadOptions) -> RawCol
         raise table_error(error) from error
     except ConfigInvalid as error:
         raise FieldInvalid(in_url(error.detail), hint=error.hint) from error
-    return rows_of(reading, in_url)
+    return replace(rows_of(reading, in_url), findings=findings_in_url(reading.findings))
+
+
+def findings_in_url(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings whose hints name parameters of the URL instead of options of the command line."""
+    return tuple(replace(one, hint=in_url(one.hint)) for one in findings)
 
 
 def rows_of(reading: ParsedTable, hint_of: Callable[[str], str], *, gaps: bool = False) -> RawColumns:

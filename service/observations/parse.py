@@ -11,7 +11,7 @@ from models.calendar.eras import refuse_buddhist
 from models.calendar.timestamps import load_timezone
 from models.calendar.zoned_grid import parse_frequency
 from models.columns import NAMES, find_column
-from models.errors import AlmanacError
+from models.errors import AlmanacError, Finding
 from models.irregular.repairs import Repair
 from models.tables.options import ReadOptions
 from service.errors import FieldInvalid, FieldMissing
@@ -28,6 +28,7 @@ from service.store.observations import Calendar, Observations
 BODY_FIELDS = ("observations", "frequency", "timezone")
 LISTED_FAULTS = 1_000
 """Rows whose error is listed; all are counted."""
+LISTED_WARNINGS = 100
 _HINT = 'Send {"observations": [{"id": "a", "timestamp": "2024-01-31", "value": 1.5}]}, CSV or Parquet.'
 
 
@@ -42,6 +43,7 @@ class ParsedObservations:
         refused: Count of the others.
         faults: Errors of the first of those, in the order of the rows.
         repairs: By series, what was changed.
+        warnings: What was noticed while a file was read, at most LISTED_WARNINGS.
     """
 
     observations: Observations
@@ -50,6 +52,7 @@ class ParsedObservations:
     refused: int
     faults: tuple[SeriesFault, ...]
     repairs: Mapping[str, Sequence[Repair]] = field(default_factory=dict)
+    warnings: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,9 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
         names, observations = _kept(rows, valid)
     calendars = tuple(valid.calendars[name] for name in observations.names)
     listed = tuple(_fault(row, faults[row], columns) for row in sorted(faults)[:LISTED_FAULTS])
-    return ParsedObservations(observations, calendars, len(names), len(faults), listed, valid.repairs)
+    return ParsedObservations(
+        observations, calendars, len(names), len(faults), listed, valid.repairs, columns.findings[:LISTED_WARNINGS]
+    )
 
 
 def _kept(rows: ParsedRows, valid: ValidatedRows) -> tuple[list[str], Observations]:

@@ -153,12 +153,21 @@ def test_observations_are_stored_in_chunks(monkeypatch: pytest.MonkeyPatch) -> N
     """Rows that are refused have their place in the frame, also in the warning."""
     monkeypatch.setattr("almanac.service_calls.CHUNK_ROWS", 40)
     wrong = {"code": "SERIES_INFINITE", "detail": "inf", "pointer": "/rows/1/value", "hint": "", "id": "a"}
-    answers = [{"accepted": 40, "refused": 0, "errors": []}, {"accepted": 7, "refused": 1, "errors": [wrong]}]
+    noticed = {
+        "warnings": [{"code": "NUMBERS_READ", "detail": "read", "pointer": "", "hint": "`?date_format`"}],
+        "repairs": [{"id": "a", "code": "TIMEZONE_FOUND", "detail": "found"}],
+    }
+    answers = [
+        {"accepted": 40, "refused": 0, "errors": [], **noticed},
+        {"accepted": 7, "refused": 1, "errors": [wrong], **noticed, "repairs": []},
+    ]
 
     with pytest.warns(almanac.AlmanacWarning, match=r"1 of 48 rows are not stored .* Row 41: inf"):
         found = answering(*(httpx.Response(200, json=one) for one in answers)).observe(months("a"))
 
     assert (found.accepted, found.refused) == (47, 1)
+    assert [(one["code"], one["hint"]) for one in found.warnings] == [("NUMBERS_READ", "date_format=")]
+    assert found.repairs == noticed["repairs"]
     assert [(row, error.code, error.ids) for row, error in found.errors.items()] == [(41, "SERIES_INFINITE", ("a",))]
 
 

@@ -44,6 +44,7 @@ NONE_ACCEPTED: dict[str, Any] = {
     "series": 0,
     "errors": [{"id": "a", **{name: BAD_VALUE[name] for name in ("code", "detail", "pointer", "hint")}}],
     "repairs": [],
+    "warnings": [],
 }
 BAD_ZONE = TimestampInvalid(
     "Unknown timezone 'Berlin'.", pointer="/timezone", hint="Use an IANA name such as 'Europe/Berlin'."

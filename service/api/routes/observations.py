@@ -17,6 +17,7 @@ from service.api.http import json_response, only_known_parameters, read_body
 from service.api.routes.series import unknown_series
 from service.api.schemas.observations import CountResponse, ObservationsResponse
 from service.api.state import service_of
+from service.forecasting.response import plain_finding
 from service.observations.parquet_export import Page, parquet_of
 from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
 from service.problems import problem_response
@@ -88,6 +89,7 @@ async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
             for name, made in posted.repairs.items()
             for one in made
         ],
+        "warnings": [plain_finding(one) for one in posted.warnings],
     }
     return json_response(members) if posted.accepted else _none_accepted(posted, members)
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from service.api.schemas.problems import Problem, SeriesErrorEntry
+from service.api.schemas.problems import Problem, RequestFinding, SeriesErrorEntry
 from service.json_input import StrictModel
 
 
@@ -57,6 +57,10 @@ class ObservationsResponse(BaseModel):
     repairs: list[ObservationRepair] = Field(
         default_factory=list, description="Changes to accepted rows, at most one of each code for a series."
     )
+    warnings: list[RequestFinding] = Field(
+        default_factory=list,
+        description="How a CSV or Parquet file was read where it can be read in several ways, at most 100.",
+    )
 
 
 class CountResponse(BaseModel):
@@ -74,6 +78,7 @@ class ObservationsProblem(Problem):
     series: int | None = None
     errors: list[SeriesErrorEntry] | None = None
     repairs: list[ObservationRepair] | None = None
+    warnings: list[RequestFinding] | None = None
 
 
 class SeriesSummary(BaseModel):

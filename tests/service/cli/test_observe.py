@@ -68,6 +68,19 @@ def test_refused_rows_are_reported_by_their_row_in_the_file(
     assert [one["row"] for one in report["errors"]] == [5, 6]
 
 
+def test_what_was_guessed_is_printed(serving: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the reader of the file and by the service, each once for all parts."""
+    monkeypatch.setattr(module, "PART_ROWS", 2)
+    file = tmp_path / "a.csv"
+    file.write_text("id,date,value\n" + "".join(f"guess,2024-01-0{day}T00:00+02:00,1.00{day}\n" for day in range(1, 6)))
+
+    plain, machine = (run(serving.client.base_url, file, *options) for options in ([], ["--json"]))
+
+    report = json.loads(machine.stdout)
+    assert "NUMBERS_READ" in [one["code"] for one in report["warnings"]]
+    assert plain.stderr.count("guess: All timestamps have the offset +02:00") == 1
+
+
 def test_a_file_that_the_service_refuses_whole_is_not_sent_again(serving: ServerProcess, tmp_path: Path) -> None:
     """The service's own error is in the message."""
     (tmp_path / "a.csv").write_text("id,ds,y\na,2024,1\n")

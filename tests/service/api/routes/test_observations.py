@@ -40,7 +40,7 @@ def test_observations_are_upserted(stored_client: TestClient) -> None:
     first, second = observe(stored_client, rows), observe(stored_client, rows)
     observe(stored_client, [("a", "2024-01-31", 1.5), ("a", "2024-02-29", None)])
 
-    assert first == second == {"accepted": 3, "refused": 0, "series": 2, "errors": [], "repairs": []}
+    assert first == second == {"accepted": 3, "refused": 0, "series": 2, "errors": [], "repairs": [], "warnings": []}
     assert exported(stored_client) == [
         ("a", "2024-01-31T00:00:00", 1.5),
         ("a", "2024-02-29T00:00:00", None),
@@ -72,6 +72,16 @@ def test_parameters_say_how_a_file_is_read(stored_client: TestClient) -> None:
     assert (refused.status_code, accepted.status_code, zipped.status_code) == (422, 200, 415)
     assert "Excel" in zipped.json()["detail"]
     assert exported(stored_client) == [("01/7", "2024-03-02T00:00:00", 1028.0)]
+
+
+def test_what_is_guessed_in_a_file_is_said(stored_client: TestClient) -> None:
+    """As by POST /validate, with parameters of the URL in the hints."""
+    body, kind = "id,date,value\na,13/02/2024,1.000\na,14/02/2024,1.001\n", {"content-type": "text/csv"}
+    said = [stored_client.post(f"/{path}", content=body, headers=kind).json() for path in ("observations", "validate")]
+
+    assert said[0]["accepted"] == 2
+    assert said[0]["warnings"] == said[1]["findings"]
+    assert "NUMBERS_READ" in [one["code"] for one in said[0]["warnings"]]
 
 
 def test_an_export_can_be_posted_and_read_as_a_series(stored_client: TestClient) -> None:
