@@ -99,7 +99,7 @@ def as_time_text(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
     import pyarrow.compute as pc
 
     texts = as_text(column)
-    whole = pc.match_substring_regex(texts, r"^\s*\d{1,8}\.0+\s*$")
+    whole = pc.match_substring_regex(texts, r"^\s*\d{1,10}\.0+\s*$")
     if texts.null_count == len(texts) or not pc.all(whole).as_py():
         return texts
     return pc.replace_substring_regex(texts, r"\.0+\s*$", "")

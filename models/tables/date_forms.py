@@ -1,5 +1,6 @@
 """Date forms: the ways in which people and programs write a date, each a pattern with named parts."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,13 @@ _YEAR, _SHORT = r"(?P<year>\d{4})", r"(?P<year>\d{4}|\d{2})"
 _DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<month>\d{1,2})"
 
 
+HOURS = _form(
+    "YYYYMMDDhh",
+    r"(?P<year>19\d{2}|20\d{2}|2100)(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)(?P<hour>[01]\d|2[0-4])",
+    time=False,
+)
+
+
 @cache
 def all_forms() -> tuple[Form, ...]:
     """Return each way to write a date, the usual ones first: of two that fit all cells, the first one counts."""
@@ -107,6 +115,7 @@ def all_forms() -> tuple[Form, ...]:
         _form("KW ww/YYYY", rf"(?:KW|CW|W|Wk|Week|Woche)\.? ?(?P<week>\d{{1,2}})[-/ ]+{_YEAR}", time=False),
         _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
         _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
+        HOURS,
         _form(
             "YYYYMMDDhhmm",
             r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
@@ -220,11 +229,6 @@ def _is_compact(text: str) -> bool:
     return len(text) == 12 and text[:2] in {"19", "20"} and "01" <= text[4:6] <= "12"  # noqa: PLR2004 - YYYYMMDDhhmm
 
 
-def is_week_name(name: str) -> bool:
-    """Return whether a column is named after weeks."""
-    return bool(re.search(r"week|woche|semaine|semana|(?:^|[^a-z])(?:kw|cw|wk)(?:[^a-z]|$)", name.lower()))
-
-
 def parse_date(text: str, form: Form) -> tuple[datetime, int | None] | None:
     """Return the wall clock of a text in a form, and its offset as `read_match`; None if it is not a date in this form."""
     match = form.pattern.fullmatch(without_label(text))
@@ -236,15 +240,34 @@ def parse_date(text: str, form: Form) -> tuple[datetime, int | None] | None:
         return None
 
 
+FEWEST_HOURS = 3
+"""Numbers such as 2024010100 from which on they are hours: fewer may as well be seconds from 1970, of the year 2034."""
+
+
+def are_hours(texts: Sequence[str]) -> bool | None:
+    """Return whether numbers of ten digits are hours such as 2024010100, and not seconds from 1970; None if they may be both.
+
+    A hundredth of such counts has the digits of an hour. Counts of usual data lie whole minutes apart.
+    """
+    some = [text.partition(".")[0] for text in texts[: 10 * SAMPLE]]
+    known = [int(text) for text in some if re.fullmatch(r"\d{10}", text) and parse_date(text, HOURS) is not None]
+    if 2 * len(known) <= len(some):
+        return False
+    steps = [after - before for before, after in itertools.pairwise(sorted(known))]
+    return True if len(known) >= FEWEST_HOURS and any(step % 60 for step in steps) else None
+
+
 def is_dated(text: str) -> bool:
-    """Return whether a text is a date that is not a mere number, or eight digits of one."""
+    """Return whether a text is a date that is not a mere number, or eight or ten digits of one."""
+    if len(text) == 10 and text.isdigit():  # noqa: PLR2004 - YYYYMMDDhh
+        return parse_date(text, HOURS) is not None
     if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
         return False
     return any(parse_date(text, form) is not None for form in all_forms())
 
 
 def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
-    """Return whether the first cells of a column are dates that are not mere numbers, or eight digits of one."""
+    """Return whether the first cells of a column are dates that are not mere numbers, or eight or ten digits of one."""
     import pyarrow as pa
 
     kind = column.type

@@ -8,16 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import Finding
-from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, is_week_name, without_label
+from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, without_label
 from models.tables.faults import DATE_HINT, CellFault, Place
 
 YEAR_ALONE, _LONGER = re.compile(r"\d{4}"), re.compile(r"\d{4}-\d\d")
 _MONTH_ALONE, _DAY = re.compile(r"\d{4}-\d\d"), re.compile(r"\d{4}-\d\d-\d\d")
 YEAR_HINT = f"It has a year only: if the row is a total, remove it. {DATE_HINT}"
 _PARTED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2}")
-_NUMBERED = re.compile(
-    r"(?P<year>\d{4})(?P<sign>[-/.]?)(?P<last>\d{1,2})|(?P<first>\d{1,2})(?P<mark>[-/.])(?P<end>\d{4})"
-)
 _PARTS = {DAY_FIRST: ("%d", "%m", "year"), MONTH_FIRST: ("%m", "%d", "year"), YEAR_FIRST: ("year", "%m", "%d")}
 Readings = Sequence[tuple[datetime, int | None] | None]
 
@@ -26,8 +23,6 @@ FEWEST = 3
 
 FEWEST_SWAPPED, MONTHS = 10, 12
 """Dates from which on their order tells that days and months were swapped; and days that may be months."""
-
-MOST_WEEKS = 53
 
 MOST_DAYS = 28
 """Longest step in days that makes equal steps a rhythm; longer ones are months, on their first or last day."""
@@ -122,27 +117,6 @@ def refuse_half_read(texts: Sequence[str], place: Place) -> None:
         "days and months in them.",
         "Export the dates again from where they are right, as 1939-01-31, or import the column as text.",
     )
-
-
-def refuse_weeks(texts: Sequence[str], place: Place) -> None:
-    """Refuse years with numbers up to 53 in a column that is named after weeks: as months they would be wrong, or missing.
-
-    Raises:
-        TableInvalid: With the first number that is no month, or the first of all.
-    """
-    if not is_week_name(place.column):
-        return
-    found = [match for text in texts if (match := _NUMBERED.fullmatch(text))]
-    numbers = [int(match["first"] or match["last"]) for match in found]
-    if len(found) < len(texts) or max(numbers) > MOST_WEEKS:
-        return
-    at = next((at for at, number in enumerate(numbers) if number > MONTHS), 0)
-    week = f"{found[at]['year'] or found[at]['end']}-W{numbers[at]:02d}"
-    if numbers[at] > MONTHS:
-        raise place.refuse(at, f"{texts[at]!r} is a week and not a date.", f"Write weeks as {week}.")
-    form = "%Y" + (found[at]["sign"] or "") + "%m" if found[at]["year"] else "%m" + found[at]["mark"] + "%Y"
-    hint = f"Write weeks as {week}; if they are months, give --date-format {form}."
-    raise place.refuse(at, f"{texts[at]!r} may be a week or a month.", hint)
 
 
 def _swap(walls: NDArray[np.datetime64]) -> NDArray[np.datetime64]:

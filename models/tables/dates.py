@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_time_text
-from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, count_of_time, fitting_forms, parse_all
+from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
 from models.tables.date_order import (
     YEAR_ALONE,
     YEAR_HINT,
@@ -22,9 +22,9 @@ from models.tables.date_order import (
     order_hint,
     refuse_half_read,
     refuse_swapped,
-    refuse_weeks,
     settle_order,
 )
+from models.tables.date_periods import read_periods, refuse_weeks
 from models.tables.eras import refuse_buddhist
 from models.tables.faults import DATE_HINT, TIME, CellFault, Place
 from models.tables.sheet import Rows
@@ -149,7 +149,7 @@ def _read_distinct(texts: Sequence[str], place: Place, date_format: str | None) 
         refuse_swapped(texts, None, iso.walls, place)
         return iso
     plain = _read_unix(texts, place) or _read_seasons(texts)
-    return plain or _read_ranges(texts, place) or _read_form(texts, place)
+    return plain or _read_ranges(texts, place) or _read_periods(texts, place) or _read_form(texts, place)
 
 
 def _read_seasons(texts: Sequence[str]) -> Times | None:
@@ -161,6 +161,16 @@ def _read_seasons(texts: Sequence[str]) -> Times | None:
     walls = np.array([f"{year:04d}-01-01" for year in years], dtype="M8[us]")
     detail = f"{texts[0]!r} is read as the year {years[0]}."
     return Times(walls, np.full(len(years), NO_OFFSET), {}, (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),), "YYYY")
+
+
+def _read_periods(texts: Sequence[str], place: Place) -> Times | None:
+    """Return quarters and half-years such as 1/2015, with a finding; None if the column is not named after them."""
+    found = read_periods(texts, place)
+    if found is None:
+        return None
+    detail = f"{texts[0]!r} is read as {found.first}, which begins on {found.walls[0]:%Y-%m-%d}."
+    times = _times([(one, None) for one in found.walls], {}, (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),))
+    return replace(times, style=found.style)
 
 
 def _read_ranges(texts: Sequence[str], place: Place) -> Times | None:
@@ -237,8 +247,15 @@ def _read_unix(texts: Sequence[str], place: Place) -> Times | None:
             f"{texts[0]!r} is not a date; it may be Excel's number of {day}.",
             "Format the column as dates in the workbook, and save it again.",
         )
-    if (counted := count_of_time(texts)) is None:
+    if (counted := count_of_time(texts)) is None or (is_hours := are_hours(texts)):
         return None
+    if is_hours is None:
+        hour = f"{texts[0][:4]}-{texts[0][4:6]}-{texts[0][6:8]}T{texts[0][8:]}"
+        raise place.refuse(
+            0,
+            f"{texts[0]!r} may be the hour {hour} or seconds since 1970.",
+            f"For hours give --date-format %Y%m%d%H, or write {hour}:00; write seconds as 2034-01-31T06:00:00Z.",
+        )
     unit, microseconds = counted
     walls = np.array(microseconds, dtype=np.int64).view("M8[us]")
     detail = f"{texts[0]!r} is read as {unit} since 1970, {walls[0].astype('M8[s]')} UTC."

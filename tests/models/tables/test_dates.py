@@ -236,6 +236,22 @@ def test_days_that_excel_counts_are_refused_by_name() -> None:
         read([45292, 45293])
 
 
+@pytest.mark.parametrize("kind", [str, int, float])
+def test_ten_digits_are_hours_where_all_are(kind: type) -> None:
+    """Also daily ones, and 24 o'clock; fewer than three may be seconds, and so may those that lie minutes apart."""
+    hours = [kind(f"202401{day:02d}{hour:02d}") for day in (30, 31) for hour in range(1, 25)]
+
+    found = read(hours)
+
+    assert (str(found.walls[0])[:13], str(found.walls[-1])[:13]) == ("2024-01-30T01", "2024-02-01T00")
+    assert read([kind(f"202401{day:02d}00") for day in range(1, 32)]).walls[30] == np.datetime64("2024-01-31")
+    assert read([1704067200, 1704070800, 1704074400]).walls[1] == np.datetime64("2024-01-01T01")
+    for few in (hours[:2], [kind(f"20240101{hour}") for hour in ("00", "12")]):
+        with pytest.raises(TableInvalid, match=r"or seconds since 1970\. For hours give --date-format %Y%m%d%H"):
+            read(few)
+    assert set(read([*map(str, map(int, hours)), "2024013299"]).faults) == {len(hours)}
+
+
 def test_offsets_are_kept_beside_the_walls() -> None:
     """Each cell has its own."""
     found = read(["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00", "2024-10-27T03:00:00Z"])
