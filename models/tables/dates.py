@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_time_text
+from models.tables.centuries import refuse_century, settle_century
 from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
 from models.tables.date_order import (
     YEAR_ALONE,
@@ -27,6 +28,7 @@ from models.tables.date_order import (
 from models.tables.date_periods import read_periods, refuse_weeks
 from models.tables.eras import refuse_buddhist
 from models.tables.faults import DATE_HINT, TIME, CellFault, Place
+from models.tables.misplaced import mend_octobers, refuse_moved_weeks
 from models.tables.sheet import Rows
 
 READ_HINT = "If that is wrong, give --date-format."
@@ -270,11 +272,12 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
     refuse_half_read(texts, place)
     refuse_weeks(texts, place)
+    texts, mended = mend_octobers(texts, place)
     forms = fitting_forms(texts)
     if not forms:
         faults = {at: place.fault(at, text, "is not a date", _hint(text)) for at, text in enumerate(texts)}
         return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
-    readings = [parse_all(texts, form) for form in forms]
+    readings = [settle_century(texts, form, parse_all(texts, form)) for form in forms]
     chosen = settle_order(forms, readings)
     if chosen is None:
         at, orders = first_doubt(readings), [form.order for form in forms if form.order]
@@ -283,6 +286,8 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     form, found = forms[chosen], readings[chosen]
     if form.order in {DAY_FIRST, MONTH_FIRST}:
         refuse_swapped(texts, form.order, _times(found, {}).walls, place)
+    refuse_century(texts, form, found, place)
+    refuse_moved_weeks(texts, form, found, place)
     example = next(at for at, one in enumerate(found) if one is not None)
     faults = {}
     for at, one in enumerate(found):
@@ -301,7 +306,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
         else ""
     )
     findings = lone_months(texts, place) if form.usual else (Finding("DATES_NOT_ISO", detail, hint=READ_HINT),)
-    times = _times(found, faults, findings)
+    times = _times(found, faults, findings + mended)
     return replace(times, style=_style(texts[example], times.style))
 
 

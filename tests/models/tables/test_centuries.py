@@ -1,0 +1,42 @@
+"""Years of two digits are of the century that the order of the rows shows, or the column is refused."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.tables.dates import read_times
+from models.tables.faults import TableInvalid
+
+MONTHS = ("Jan", "May", "Sep")
+
+
+def read(cells: list[str]) -> list[str]:
+    """Return the years and months of cells."""
+    times = read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)))
+    assert not times.faults
+    return [str(one)[:7] for one in times.walls]
+
+
+def months(first: int, end: int) -> list[str]:
+    """Return three months of each year, such as Jan-60."""
+    return [f"{month}-{year % 100:02d}" for year in range(first, end) for month in MONTHS]
+
+
+@pytest.mark.parametrize(("first", "end"), [(1960, 1976), (1950, 2000), (1950, 2024), (1970, 2024), (2000, 2030)])
+@pytest.mark.parametrize("step", [1, -1])
+def test_rows_in_order_settle_the_century(first: int, end: int, step: int) -> None:
+    """Rising or falling; one reading is continuous."""
+    found = read(months(first, end)[::step])[::step]
+
+    assert (found[0], found[-1]) == (f"{first}-01", f"{end - 1}-09")
+    assert found == sorted(found)
+    assert read([f"1/1/{year % 100:02d}" for year in range(first, end)])[0] == f"{first}-01"
+
+
+def test_rows_in_no_order_are_refused_if_the_century_is_in_doubt() -> None:
+    """A column that crosses the year 2000 is not in doubt; one that lies in the far future is."""
+    for doubtful in (months(1966, 1972)[::2] + months(1966, 1972)[1::2], months(1950, 1960)):
+        with pytest.raises(TableInvalid, match=r"may be of 19\d\d or 20\d\d\. Write years with four digits"):
+            read(doubtful)
+    usual = months(1995, 2024)
+    assert read(usual[1::2] + usual[::2])[0] == "1995-05"
