@@ -65,7 +65,7 @@ class Forecaster:
         self._session = session
         self._conformal = Conformal.from_dict(spec.conformal)
         self._frequency = parse_frequency(spec.frequency)
-        self._has_hours = self._frequency.nanoseconds is not None
+        self._may_close = self._frequency.nanoseconds is not None or self._frequency.name == "D"
         self._plans = lru_cache(maxsize=32, typed=True)(partial(make_plan, spec, self._conformal))
 
     def for_frequency(self, name: str) -> Self:
@@ -246,7 +246,7 @@ class Forecaster:
     def _describe(self, row: Row, numbers: Floats, *, finite: bool) -> Forecast:
         """Return the forecast of one row from its quantiles, shape (levels, horizon)."""
         series, plan, spec = row.series, row.plan, self.spec
-        closed = find_closed(series, row.future) if self._has_hours else None
+        closed = find_closed(series, row.future) if self._may_close else None
         warnings = (*warn(series, spec, plan.horizon, row.observed), *plan.noted)
         closed_steps = closed.steps if closed else None
         samples = NOTHING if plan.sampling is None else plan.sample(numbers[plan.sampled], series, spec, closed_steps)

@@ -15,7 +15,7 @@ from models.forecaster import Floats, Forecaster
 from models.forecasting.paths import PATH_LEVELS
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.season_blend import Blend
-from models.safeguards.plausible import OUTLIERS, make_plausible
+from models.safeguards.plausible import OUTLIERS, as_read
 from models.series import Series
 
 
@@ -82,7 +82,7 @@ class BlendedForecaster(Forecaster):
             if not isinstance(one, Forecast):
                 found.append(one)
                 continue
-            plausible = make_plausible(series, self.spec.context_length, request.outliers)
+            plausible = as_read(series, self.spec.context_length, request.outliers)
             table = columns(one.quantiles, one.quantile_levels, PATH_LEVELS).T
             samples = plan.sample(table, plausible, self.spec, one.closed)
             reported = columns(one.quantiles, one.quantile_levels, plan.quantile_levels)
@@ -110,7 +110,7 @@ def weight_of(series: Series, blend: Blend, season: int, context: int, outliers:
         context: Steps that the model reads.
         outliers: `clip` or `mask`: what takes the place of implausible values.
     """
-    values = make_plausible(series, context, outliers).values
+    values = as_read(series, context, outliers).values
     with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest number there is
         return blend.weight(values, season)
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from models.calendar.zoned_grid import Timestamps
 from models.forecasting.plan import Plan
 from models.irregular.implausible import is_suspicious
-from models.safeguards.plausible import make_plausible
+from models.safeguards.level_change import may_change_level
+from models.safeguards.plausible import as_read
 from models.series import Series
 from models.windows import Contexts
 
@@ -76,8 +77,8 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
     sorted_rows.sort(axis=1)
     for place, (row, ordered) in enumerate(zip(rows, sorted_rows, strict=True)):
         count = _count(ordered)
-        if is_suspicious(ordered, count):
-            row.series = make_plausible(row.series, length, row.outliers)
+        if is_suspicious(ordered, count) or may_change_level(ordered, count):
+            row.series = as_read(row.series, length, row.outliers)
             newest[place, longest - min(len(row.series), length) :] = row.series.values[-length:]
             ordered = np.sort(newest[place])  # noqa: PLW2901 - of the replaced values
             count = _count(ordered)

@@ -1,4 +1,4 @@
-"""Closed hours: times of the week at which a series never has a value, such as nights and weekends of an office."""
+"""Closed hours: times of the week at which a series never has a value, such as nights and weekends of an office, or Sundays."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,12 @@ LEAST_CLOSED, LEAST_FILLED = 0.2, 0.6
 
 FEWEST_DAYS, FEWEST_WEEKS = 7, 3
 """Days and weeks in which nothing was observed at a time of the day, or on a weekday, before it counts as closed."""
+
+LEAST_CLOSED_DAYS, LEAST_FILLED_DAYS, FEWEST_WEEKS_OF_DAYS = 1 / 7, 0.8, 5
+"""The same of days: a weekday has few of them, and one of a series with random gaps must not count as closed."""
+
+ROUNDING = 0.02
+"""Share of the missing days that the ends of a history may lack."""
 
 _MINUTE, _DAY = 60_000_000, 86_400_000_000
 _NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -36,7 +42,7 @@ def find_closed(series: Series, future: Timestamps | None) -> ClosedHours | None
     """Return which future steps lie in hours at which the series has never had a value; None without opening hours.
 
     Args:
-        series: The history; only steps shorter than a day have hours.
+        series: The history; only days and shorter steps can be closed.
         future: Timestamps of the forecast, on the clock of the series.
     """
     step = _step_of(series)
@@ -88,11 +94,15 @@ def has_hours(series: Series) -> bool:
 def _step_of(series: Series) -> int | None:
     """Return the step in microseconds, or None if it does not divide a day or too few values are missing."""
     frequency = series.frequency
-    if frequency is None or frequency.nanoseconds is None:
+    if frequency is None:
+        return None
+    missing = np.count_nonzero(np.isnan(series.values)) / len(series)
+    if frequency.name == "D":
+        return _DAY if missing >= LEAST_CLOSED_DAYS - ROUNDING else None
+    if frequency.nanoseconds is None:
         return None
     step = frequency.nanoseconds // 1000
-    missing = np.count_nonzero(np.isnan(series.values))
-    return step if missing >= LEAST_CLOSED * len(series) and step >= _MINUTE and _DAY % step == 0 else None
+    return step if missing >= LEAST_CLOSED and step >= _MINUTE and _DAY % step == 0 else None
 
 
 def _places(stamps: Timestamps, timezone: str | None, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -113,23 +123,34 @@ def _open_cells(
     seen = np.bincount(cell, minlength=7 * per_day).reshape(7, per_day)
     filled = np.bincount(cell[known], minlength=7 * per_day).reshape(7, per_day)
     never = filled == 0
-    closed = never & (never.all(axis=0)[None, :] | (seen >= FEWEST_WEEKS))
-    if closed.mean() < LEAST_CLOSED or filled.sum() < LEAST_FILLED * seen[~closed].sum():
+    least_closed, least_filled = (LEAST_CLOSED, LEAST_FILLED) if per_day > 1 else (LEAST_CLOSED_DAYS, LEAST_FILLED_DAYS)
+    if per_day > 1:
+        closed = never & (never.all(axis=0)[None, :] | (seen >= FEWEST_WEEKS))
+    else:
+        closed = never & (seen >= FEWEST_WEEKS_OF_DAYS)
+    if closed.mean() < least_closed or filled.sum() < least_filled * seen[~closed].sum():
         return None
     return np.asarray(~closed)
 
 
 def _warning(open_: NDArray[np.bool_], closed: NDArray[np.bool_], step: int) -> Finding:
     weekdays = np.flatnonzero(open_.any(axis=1))
+    if step == _DAY:
+        return Finding(
+            "DAYS_CLOSED", f"The series has values only on {_days(weekdays)}: {_left_out(closed)}", "/horizon"
+        )
     first, last = _hours(np.asarray(open_.any(axis=0)))
     hours = f"from {_clock(first * step)} to {_clock((last + 1) * step)}"
-    count = int(closed.sum())
-    what = (
-        f"all {count} steps lie outside and are left out; ask for a longer horizon."
-        if closed.all()
-        else f"{count} of {len(closed)} steps lie outside and are left out; {len(closed) - count} are forecast."
+    return Finding(
+        "HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {_left_out(closed)}", "/horizon"
     )
-    return Finding("HOURS_CLOSED", f"The series has values only {hours}, {_days(weekdays)}: {what}", "/horizon")
+
+
+def _left_out(closed: NDArray[np.bool_]) -> str:
+    count = int(closed.sum())
+    if closed.all():
+        return f"all {count} steps lie outside and are left out; ask for a longer horizon."
+    return f"{count} of {len(closed)} steps lie outside and are left out; {len(closed) - count} are forecast."
 
 
 def _hours(slots: NDArray[np.bool_]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Plausible series: a series whose implausible values do not lead the network, with a warning that names them."""
+"""Plausible series: a series whose implausible values and old levels do not lead the network, with warnings that name them."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from models.errors import Finding
 from models.irregular.implausible import Indices, clip_implausible, find_implausible
+from models.safeguards.level_change import continue_level
 from models.series import Series
 from models.values import Values
 
@@ -16,6 +17,11 @@ CODE = "VALUES_IMPLAUSIBLE"
 
 SHOWN = 3
 """Values that a warning names."""
+
+
+def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
+    """Return a series as a model reads it: `make_plausible`, on the level of its newest values; arguments as there."""
+    return continue_level(make_plausible(series, newest, outliers), newest)
 
 
 def make_plausible(series: Series, newest: int, outliers: str = "clip") -> Series:

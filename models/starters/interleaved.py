@@ -14,7 +14,7 @@ from models.forecasting.paths import PATH_LEVELS
 from models.forecasting.plan import NOTHING, Plan
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.safeguards.closed_hours import find_closed
-from models.safeguards.plausible import OUTLIERS, make_plausible
+from models.safeguards.plausible import OUTLIERS, as_read
 from models.safeguards.warnings import warn
 from models.series import Series
 
@@ -78,7 +78,7 @@ class InterleavedForecaster(Forecaster):
         if len(series) < FEWEST_HOURS * self._parts:
             alone = short.add(replace(request, series=[series]))
             return lambda: _without_season(short.outcomes[alone][0])
-        plausible = make_plausible(series, self.spec.context_length, request.outliers)
+        plausible = as_read(series, self.spec.context_length, request.outliers)
         steps = -(-request.horizon // self._parts)
         asked = replace(request, series=self._split(plausible), horizon=steps, outliers=OUTLIERS[0])
         if request.sampling is not None:  # of all steps together, from the quantiles of the parts

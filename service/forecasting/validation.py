@@ -7,7 +7,7 @@ import numpy as np
 
 from models.calendar.zoned_grid import format_timestamps
 from models.errors import AlmanacError, Finding
-from models.safeguards.plausible import make_plausible
+from models.safeguards.plausible import as_read
 from models.safeguards.warnings import warn
 from models.series import Series
 from service.forecasting.request import ForecastQuery
@@ -44,7 +44,7 @@ def _place(fault: SeriesFault) -> int:
 
 def _notes(series: Series, selected: SelectedModel | None, horizon: int) -> list[Finding]:
     """Return the warnings about a series; raises what the model would refuse it with."""
-    plausible = make_plausible(series, len(series))
+    plausible = as_read(series, len(series))
     implausible = list(plausible.findings[len(series.findings) :])
     if selected is None:
         return [*series.findings, *implausible]

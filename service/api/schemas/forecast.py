@@ -50,7 +50,7 @@ class SeriesForecast(BaseModel):
     )
     timestamps: list[str] | None = Field(
         description="In the format of the request; null for a series without dates. Steps in closed hours are left out, with "
-        "a warning `HOURS_CLOSED`, and the horizon counts the others."
+        "a warning `HOURS_CLOSED` or `DAYS_CLOSED`, and the horizon counts the others."
     )
     median: list[float]
     mean: list[float] | None = Field(

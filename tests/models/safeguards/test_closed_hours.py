@@ -93,3 +93,45 @@ def test_a_horizon_counts_the_steps_within_opening_hours(days: int, horizon: int
     assert {*stamps.hour} <= {*range(9, 17)}
     assert {*stamps.day_of_week} <= {*range(5)}
     np.testing.assert_allclose(found[1].median, starter.forecast(series[1:2], horizon)[0].median, rtol=1e-5)
+
+
+def days(weekdays: Container[int], weeks: int = 10, missing: float = 0.0) -> Series:
+    """Return a daily series from a Monday on with values on some weekdays, a share of which is missing."""
+    lost = np.random.default_rng(0).random(7 * weeks) < missing
+    values = [None if day % 7 not in weekdays or lost[day] else 10.0 + day % 7 for day in range(7 * weeks)]
+    return Series.make(values, start="2024-01-01", frequency="D")
+
+
+@pytest.mark.parametrize(
+    ("series", "open_days", "said"),
+    [
+        (days(range(6)), {0, 1, 2, 3, 4, 5}, "on Monday to Saturday: 2 of 14 steps"),
+        (days({0, 1, 2, 3, 6}), {0, 1, 2, 3, 6}, "on Monday, Tuesday, Wednesday, Thursday, Sunday: 4 of 14 steps"),
+        (days({5, 6}), {5, 6}, "on Saturday, Sunday: 10 of 14 steps"),
+        (days(range(6), missing=0.1), {0, 1, 2, 3, 4, 5}, "on Monday to Saturday"),
+    ],
+)
+def test_weekdays_that_never_have_a_value_are_closed(series: Series, open_days: set[int], said: str) -> None:
+    """As hours are."""
+    closed = find_closed(series, series.future(14))
+
+    assert closed is not None
+    assert {day for day in range(7) if not closed.steps[day]} == open_days
+    assert said in closed.warning.detail
+
+
+@pytest.mark.parametrize("series", [days(range(7)), days(range(6), weeks=4), days(range(6), missing=0.4)])
+def test_other_missing_days_are_no_closed_ones(series: Series) -> None:
+    """A few weeks, and days that are missing anyway, show nothing."""
+    assert find_closed(series, series.future(14)) is None
+
+
+def test_a_horizon_counts_open_days() -> None:
+    """Six open days of a week are forecast, and a sum of them is not that of seven."""
+    series = days(range(6))
+
+    (found,) = forecast_open_steps(load_starter(series.frequency or Frequency("D")), [series], 6)
+
+    assert found.shown.timestamps is not None
+    assert [str(one)[:10] for one in found.shown.timestamps] == [f"2024-03-{day:02d}" for day in range(11, 17)]
+    assert "MISSING_OR_ZERO" not in {one.code for one in found.warnings}

@@ -1,0 +1,121 @@
+"""Level change: a history whose level jumps and stays, as after a change of unit, read as if it always had the newest one."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.errors import Finding
+from models.series import Series
+from models.values import Values
+
+CODE = "LEVEL_CHANGED"
+
+LEAST_FACTOR = 4.0
+LEAST_JUMP = math.log(LEAST_FACTOR)
+"""A smaller change is left to the network, which has learned such shifts."""
+
+OTHER_JUMPS = 0.5
+"""Largest other jump on both levels, as a share of the jump, both as logarithms: growth and seasons do not jump once."""
+
+FEWEST_BEFORE, FEWEST_AFTER = 8, 5
+"""Values on each side that show a level; before it at least a season, whose jumps are known then."""
+
+MOST_CHANGES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """Where the level changes.
+
+    Attributes:
+        at: Index of the first value on the new level.
+        factor: The new level divided by the old one.
+    """
+
+    at: int
+    factor: float
+
+
+def find_level_change(values: Values, season: int) -> LevelChange | None:
+    """Return where positive values jump the last time, to a level that they keep: none after the jump is like one of the level before.
+
+    The factor is that of the first values after the jump and those at the same place of the season before it.
+
+    Args:
+        values: Oldest first, NaN where missing, shape (steps,).
+        season: Steps of a season.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    numbers = values[known]
+    if not may_change_level(np.sort(numbers), len(numbers)):
+        return None
+    logs = np.log(numbers)
+    jumps = np.abs(np.diff(logs))
+    large = np.flatnonzero(jumps >= max(LEAST_JUMP, OTHER_JUMPS * jumps.max()))
+    if not len(large):
+        return None
+    cut, start = int(large[-1]) + 1, int(large[-2]) + 1 if len(large) > 1 else 0
+    before, after = logs[start:cut], logs[cut:]
+    if len(before) < max(FEWEST_BEFORE, season) or len(after) < FEWEST_AFTER:
+        return None
+    others = np.concatenate([jumps[start : cut - 1], jumps[cut:]])
+    is_apart = before.min() > after.max() or before.max() < after.min()
+    if not is_apart or others.max() > OTHER_JUMPS * jumps[cut - 1]:
+        return None
+    at = int(known[cut])
+    change = _seasonal_change(values, at, season)
+    if change is None:
+        change = float(np.median(after[:FEWEST_BEFORE]) - np.median(before[-FEWEST_BEFORE:]))
+    return LevelChange(at, math.exp(change)) if abs(change) >= LEAST_JUMP else None
+
+
+def may_change_level(ordered: Values, count: int) -> bool:
+    """Return whether `find_level_change` has to look; mostly false.
+
+    Args:
+        ordered: Values that rise, NaN last.
+        count: How many are not NaN.
+    """
+    if count < FEWEST_BEFORE + FEWEST_AFTER:
+        return False
+    least = ordered.item(0)
+    return bool(least > 0) and bool(ordered.item(count - 1) >= LEAST_FACTOR * least)
+
+
+def continue_level(series: Series, newest: int) -> Series:
+    """Return a series whose newest values have one level, that after the last change, and a finding for each change.
+
+    Args:
+        series: Any series; it is returned as it is if its level does not change.
+        newest: How many values count, those that a model reads.
+    """
+    if series.frequency is None:
+        return series
+    season, start = series.frequency.season_length, max(len(series) - newest, 0)
+    values, findings = series.values, list[Finding]()
+    while len(findings) < MOST_CHANGES and (change := find_level_change(values[start:], season)) is not None:
+        values = np.array(values)
+        values[: start + change.at] *= change.factor
+        findings.append(_finding(start + change.at, change.factor))
+    return replace(series, values=values, findings=(*series.findings, *reversed(findings))) if findings else series
+
+
+def _seasonal_change(values: Values, at: int, season: int) -> float | None:
+    """Return the median logarithm of the first values after a jump divided by those a season before; None if there are none."""
+    if season == 1:
+        return None
+    places = np.arange(at, min(at + max(season, FEWEST_AFTER), len(values)))
+    changes = np.log(values[places]) - np.log(values[at - season + (places - at) % season])
+    changes = changes[~np.isnan(changes)]
+    return float(np.median(changes)) if len(changes) else None
+
+
+def _finding(at: int, factor: float) -> Finding:
+    return Finding(
+        CODE,
+        f"From index {at} on the values lie {factor:.3g} times as high as before, and stay there: the model reads those before it "
+        f"times {factor:.3g}.",
+        f"/values/{at}",
+        "If the unit has changed, send all values in one unit.",
+    )
