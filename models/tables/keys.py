@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.tables.cells import as_text
 from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
 from models.tables.sheet import Sheet
-from models.tables.time_parts import is_time_part
+from models.tables.time_parts import PARTS_OF_YEARS, is_fiscal, is_time_part, plain_part
 
 MOST_KEYS, MOST_TRIED = 3, 12
 BESIDE_WORDS = (
@@ -69,11 +69,11 @@ def explain_repeats(
     for name in parts:
         whole = _pairs(whole, _codes_of(sheet.columns[name]))
     if parts and _are_distinct(whole):
-        return _join_advice(layout, parts)
+        return _join_advice(sheet, layout, parts)
     if keys := _find_keys(base, series, codes):
         return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
     if parts and _find_keys(whole, series, codes):
-        return _join_advice(layout, parts)
+        return _join_advice(sheet, layout, parts)
     return next((_fill_advice(name) for name in keys_first if _is_distinct_filled(base, sheet.columns[name])), None)
 
 
@@ -124,11 +124,22 @@ def _fill_advice(name: str) -> tuple[str, str]:
     return f"Column {name!r} has text only in the first row of each group.", hint
 
 
-def _join_advice(layout: TableLayout, parts: Sequence[str]) -> tuple[str, str]:
+def _join_advice(sheet: Sheet, layout: TableLayout, parts: Sequence[str]) -> tuple[str, str]:
     """Return that columns hold parts of the time, and what to do."""
     holds = "holds a part" if len(parts) == 1 else "hold parts"
-    joined = f"Write {', '.join(map(repr, (layout.time, *parts)))} as one column, such as 2024-01-31T06:00."
-    return f"{_listed(parts)} {holds} of the time.", joined
+    names = ", ".join(map(repr, (layout.time, *parts)))
+    whole = PARTS_OF_YEARS.get(plain_part(parts[-1]), "2024-01-31T06:00")
+    if any(map(is_fiscal, (layout.time, *parts))):
+        whole = "2023-10-01, the first day of each in the calendar"
+    means = "" if not _has_means(sheet, parts) else " Take out the rows of M13: they are the means of years."
+    return f"{_listed(parts)} {holds} of the time.", f"Write {names} as one column, such as {whole}.{means}"
+
+
+def _has_means(sheet: Sheet, parts: Sequence[str]) -> bool:
+    """Return whether a part is M13, as statistical offices name the mean of a year."""
+    import pyarrow.compute as pc
+
+    return any(pc.any(pc.equal(pc.utf8_trim_whitespace(as_text(sheet.columns[one])), "M13")).as_py() for one in parts)
 
 
 def _advise(sheet: Sheet, layout: TableLayout, keys: Sequence[str], others: Sequence[str]) -> tuple[str, str]:

@@ -1,15 +1,14 @@
 """Time parts: columns that hold a part of a time, such as year, month or hour, and dates in several columns."""
 
-import itertools
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from models.columns import NAMES
 from models.errors import Finding
 from models.tables.cells import as_time_text
-from models.tables.date_forms import MONTHS, is_dated, looks_dated
+from models.tables.date_forms import MONTHS, looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
 
@@ -62,24 +61,30 @@ _RANGES = {
     QUARTERS: r"^[1-4]$",
 }
 
-_NUMBER = re.compile(r"[-+]?[\d.,]+")
-
-MANY_MONTHS = 6
-"""Names of months in a header from which on it is a table with a column for each month."""
-
-MANY_YEARS = 3
-"""Years in a row in a header from which on it is a table with a column for each year."""
-
-MANY_WEEKDAYS = 5
-WEEKDAYS = frozenset({
-    "mon", "tue", "wed", "thu", "fri", "sat", "sun", "tues", "thur", "thurs",
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mo", "di", "mi", "do", "fr", "sa", "so",
-    "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonnabend", "sonntag",
-})  # fmt: skip
-"""Days of the week in a header, in lower case; with MANY_WEEKDAYS of them it is a table with a column for each day."""
-
 LEAST_ENDS, SHARE_OF_ENDS = 3, 0.8
 """Rows from which on a second date is recognized as the end of a period, and the share of those whose end is the next row's time."""
+
+
+PARTS_OF_YEARS: Mapping[str, str] = {
+    **dict.fromkeys((*MONTHS_OF, "period", "periode", "periodo", "mois", "mes"), "2024-01"),
+    **dict.fromkeys((*QUARTERS, "qtr", "trimester", "trimestre"), "2024-Q1"),
+    **dict.fromkeys((*WEEKS, "wk", "semaine", "semana"), "2024-W01"),
+    **dict.fromkeys(("half", "halfyear", "half year", "semester", "semestre", "halbjahr"), "2024-01 or 2024-07"),
+}
+"""Names of columns with a part of a year, as `plain_part` returns them, and how the whole is written."""
+
+_BESIDE = re.compile(r"\b(?:fiscal|financial|fy|iso|calendar|cal|no|num|number|nr|of year)\b")
+
+
+def plain_part(name: str) -> str:
+    """Return the name of a part of a time in lower case, without words such as fiscal and number: fiscal_month is month."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[_\s.-]+", " ", name.strip()).lower()
+    return " ".join(_BESIDE.sub(" ", words).split())
+
+
+def is_fiscal(name: str) -> bool:
+    """Return whether a column is named after a fiscal year or a part of it."""
+    return bool(re.match(r"fiscal|financial|fy", name.strip().lower()))
 
 
 def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
@@ -89,6 +94,9 @@ def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
 
     if pa.types.is_time(column.type) or re.sub(r"[_\s]+", " ", name.lower()) in NAMES_OF_PARTS:
         return True
+    if plain_part(name) in PARTS_OF_YEARS:
+        parts = pc.match_substring_regex(as_time_text(column).drop_null(), r"^\s*[A-Za-z]{0,4}[ .]?\d{1,2}\s*$")
+        return bool(len(parts) and pc.all(parts).as_py())
     clocks = pc.match_substring_regex(as_time_text(column).drop_null(), _CLOCK)
     return bool(len(clocks) and pc.all(clocks).as_py())
 
@@ -201,66 +209,3 @@ def ends_rows(sheet: Sheet, time: str, name: str) -> bool:
         as_time_text(sheet.columns[name]).slice(0, len(sheet.rows) - 1), as_time_text(sheet.columns[time]).slice(1)
     )
     return bool((pc.sum(follows).as_py() or 0) >= SHARE_OF_ENDS * len(follows))
-
-
-def refuse_times_in_header(sheet: Sheet) -> None:
-    """Raise TableInvalid if times stand in the header: months, days of the week, dates or years."""
-    _refuse_weekdays(sheet.names)
-    _refuse_dates(sheet)
-    _refuse_years(sheet)
-
-
-def _refuse_weekdays(names: Sequence[str]) -> None:
-    """Raise TableInvalid if the header has the days of the week: it is a table with a row for each week."""
-    found = [name for name in names if name.lower().rstrip(".") in WEEKDAYS]
-    if len(found) >= MANY_WEEKDAYS:
-        raise TableInvalid(
-            f"has days of the week as columns, such as {found[0]!r}.",
-            hint="Write one row for each day: a column of dates, such as 2024-01-31, and one of values.",
-            about=TIME,
-            missing=True,
-        )
-
-
-def _refuse_dates(sheet: Sheet) -> None:
-    """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
-    names = sheet.names
-    months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
-    if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
-        raise TableInvalid(
-            f"has months as columns, such as {next(iter(months.values()), '1')!r}.",
-            hint="Write one row for each month: a column of months, such as 2024-01, and one of values.",
-            about=TIME,
-            missing=True,
-        )
-    dates = [name for name in names if is_dated(name)]
-    if len(dates) > 1 and 2 * len(dates) > len(names):
-        raise TableInvalid(
-            f"has dates as columns, such as {dates[0]!r}.",
-            hint="Write a row for each date and a column for each series.",
-            about=TIME,
-            missing=True,
-        )
-    numbers = [name for name in names if _NUMBER.fullmatch(name)]
-    years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
-    is_row = (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years)
-    if is_row or any(looks_dated(sheet.columns[name]) for name in dates):
-        raise TableInvalid(
-            f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
-            hint="Add one, such as date,sales.",
-            about=TIME,
-            missing=True,
-        )
-
-
-def _refuse_years(sheet: Sheet) -> None:
-    """Raise TableInvalid if years stand in the header and no column has dates: it is a pivot table."""
-    years = [name for name in sheet.names if re.fullmatch(r"(?:19|20)\d\d", name)]
-    rises = len(years) >= MANY_YEARS and all(int(b) - int(a) == 1 for a, b in itertools.pairwise(years))
-    if rises and not any(looks_dated(sheet.columns[name]) for name in sheet.names if name not in years):
-        raise TableInvalid(
-            f"has years as columns, such as {years[0]!r}.",
-            hint="Write a row for each date, such as 2024 or 2024-01, and a column of values.",
-            about=TIME,
-            missing=True,
-        )

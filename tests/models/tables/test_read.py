@@ -375,12 +375,26 @@ def test_row_numbers_are_no_series(name: str) -> None:
         assert found.findings[0].code == "ROW_NUMBERS_DROPPED"
 
 
+@pytest.mark.parametrize("header", ["date,Q1,Q2,Q3,Q4", "Year,S1,S2,T1,T2", "Year,H1,H2,H3,a"])
+def test_series_named_like_periods_are_read(header: str) -> None:
+    """Beside dates they are sensors; stores and sensors have letters of their own."""
+    first = "2022-01-01" if header.startswith("date") else "2022"
+
+    assert len(read(f"{header}\n{first},1,2,3,4\n".encode()).layout.values) == 4
+
+
 @pytest.mark.parametrize("row", ["2024-01-01,0,5", "2024-01-01,1.5,5", "2024-01-01,20,5"])
 def test_a_column_that_never_changes_is_a_series_unless_it_is_named_as_a_key(row: str) -> None:
     """A closed shop sells nothing, and a tariff stays for years."""
     later = row.replace("01-01", "01-02")
 
     assert read(f"date,tariff,b\n{row}\n{later}\n".encode()).layout.values == ("tariff", "b")
+
+
+def of_years(header: str, cell: str, first: int = 1) -> str:
+    """Return a file of three years with two parts each."""
+    rows = [f"{year},{cell.format(part)},5\n" for year in (2021, 2022, 2023) for part in (first, first + 1)]
+    return f"{header},sales\n{''.join(rows)}"
 
 
 @pytest.mark.parametrize(
@@ -399,6 +413,21 @@ def test_a_column_that_never_changes_is_a_series_unless_it_is_named_as_a_key(row
         ("region,2019,2020,2021\nA,1,2,3\nB,1,2,3\n", USUAL, "has years as columns.*a row for each date"),
         ("month,2019,2020,2021\n1,1,2,3\n2,1,2,3\n", USUAL, "has years as columns"),
         ("year,Jan,Feb,Mar,Apr,May,Jun\n2023,1,2,3,4,5,6\n", USUAL, "has months as columns.*one row for each month"),
+        ("Year,Q1,Q2,Q3,Q4\n2022,1,2,3,4\n2023,1,2,3,4\n", USUAL, "quarters as columns, such as 'Q1'.*2024-Q1"),
+        ("FY,I. Quartal,II. Quartal,III. Quartal,IV. Quartal\nFY2022,1,2,3,4\n", USUAL, "has quarters as columns"),
+        ("a,Year,H1,H2\nx,2022,1,2\nx,2023,1,2\n", USUAL, "has half-years as columns"),
+        (f"Jahr,{','.join(f'KW{at:02d}' for at in range(1, 53))}\n2022{',1' * 52}\n", USUAL, "has weeks as columns"),
+        (f"year,{','.join(f'M{at:02d}' for at in range(1, 13))}\n2022{',1' * 12}\n", USUAL, "has months as columns"),
+        (
+            of_years("fiscal_year,fiscal_month", "{}"),
+            USUAL,
+            "Write 'fiscal_year', 'fiscal_month' as one column.*first day",
+        ),
+        (of_years("FiscalYear,FiscalWeek", "{}"), USUAL, "Write 'FiscalYear', 'FiscalWeek' as one column.*first day"),
+        (of_years("Year,Semester", "{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
+        (of_years("Year,Half", "H{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
+        (of_years("year,period", "P0{}"), USUAL, "one column, such as 2024-01[.]$"),
+        (of_years("Year,Period", "M1{}", first=2), USUAL, "Take out the rows of M13"),
         (
             "Day,From,To,kWh\n"
             + "".join(f"2024-01-0{1 + at % 2},0{at}:00,0{at + 1}:00,{at // 2}\n" for at in range(8)),

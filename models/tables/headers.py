@@ -1,0 +1,138 @@
+"""Headers: times that stand in the names of columns, so that a row is not one time."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from models.tables.cells import as_time_text
+from models.tables.date_forms import MONTHS, is_dated, looks_dated
+from models.tables.faults import TIME, TableInvalid
+from models.tables.sheet import Sheet
+
+_NUMBER = re.compile(r"[-+]?[\d.,]+")
+
+MANY_MONTHS = 6
+"""Names of months in a header from which on it is a table with a column for each month."""
+
+MANY_YEARS = 3
+"""Years in a row in a header from which on it is a table with a column for each year."""
+
+MANY_WEEKDAYS = 5
+WEEKDAYS = frozenset({
+    "mon", "tue", "wed", "thu", "fri", "sat", "sun", "tues", "thur", "thurs",
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mo", "di", "mi", "do", "fr", "sa", "so",
+    "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonnabend", "sonntag",
+})  # fmt: skip
+"""Days of the week in a header, in lower case; with MANY_WEEKDAYS of them it is a table with a column for each day."""
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
+_PERIODS = {
+    "quarters": (4, 4, "q|qtr|quarter|quartal|kwartaal|trim|trimestre|trimester", "2024-Q1"),
+    "half-years": (2, 2, "h|half|hj|halbjahr|sem|semester|semestre", "2024-01 or 2024-07"),
+    "months": (12, 12, "m|month|monat|p|period|periode", "2024-01"),
+    "weeks": (13, 53, "w|wk|week|kw|cw|woche|semaine|semana", "2024-W01"),
+}
+"""Periods that stand in headers beside years: the fewest of them, the most, the words and what to write.
+
+Words that begin names of stores and sensors as well, such as S1 and T1, are left out.
+"""
+_YEAR = r"^\s*(?:FY ?)?(?:(?:19|20)\d\d(?:[/-]\d{2,4})?|(?:19|20)\d\d\.0+)\s*$"
+
+
+def refuse_times_in_header(sheet: Sheet) -> None:
+    """Raise TableInvalid if times stand in the header: months, days of the week, dates or years."""
+    _refuse_weekdays(sheet.names)
+    _refuse_periods(sheet)
+    _refuse_dates(sheet)
+    _refuse_years(sheet)
+
+
+def _refuse_weekdays(names: Sequence[str]) -> None:
+    """Raise TableInvalid if the header has the days of the week: it is a table with a row for each week."""
+    found = [name for name in names if name.lower().rstrip(".") in WEEKDAYS]
+    if len(found) >= MANY_WEEKDAYS:
+        raise TableInvalid(
+            f"has days of the week as columns, such as {found[0]!r}.",
+            hint="Write one row for each day: a column of dates, such as 2024-01-31, and one of values.",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _refuse_periods(sheet: Sheet) -> None:
+    """Raise TableInvalid if the header has quarters, half-years, months or weeks in figures, and a column has years."""
+    for what, (fewest, most, words, example) in _PERIODS.items():
+        found = {number: name for name in sheet.names if (number := _number_in(name, words))}
+        if sorted(found)[:fewest] != list(range(1, fewest + 1)) or max(found) > most:
+            continue
+        if any(_are_years(column) for name, column in sheet.columns.items() if name not in found.values()):
+            raise TableInvalid(
+                f"has {what} as columns, such as {found[1]!r}.",
+                hint=f"Write one row for each: a column of {what}, such as {example}, and one of values.",
+                about=TIME,
+                missing=True,
+            )
+
+
+def _number_in(name: str, words: str) -> int:
+    """Return the number of a period such as Q1, KW01, 1. Halbjahr or IV. Quartal; 0 for other names."""
+    match = re.fullmatch(
+        rf"(?:({words})[ ._-]*)?(\d{{1,2}}|i{{1,3}}|iv)(?:\.|st|nd|rd|th|er|e|º)?(?:[ ._-]*({words}))?",
+        name.strip().lower(),
+    )
+    if match is None or (match[2].isdigit() and not (match[1] or match[3])):
+        return 0
+    return _ROMAN.get(match[2]) or int(match[2])
+
+
+def _are_years(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether all cells of a column are years, such as 2024, FY2024 or 2023/24."""
+    import pyarrow.compute as pc
+
+    years = pc.match_substring_regex(as_time_text(column).drop_null(), _YEAR)
+    return bool(len(years) and pc.all(years).as_py())
+
+
+def _refuse_dates(sheet: Sheet) -> None:
+    """Raise TableInvalid if dates stand in the header: it is the first row of a file without one, or a pivot table."""
+    names = sheet.names
+    months = {MONTHS[name.lower().rstrip(".")]: name for name in names if name.lower().rstrip(".") in MONTHS}
+    if len(months) >= MANY_MONTHS or {str(month) for month in range(1, 13)} <= set(names):
+        raise TableInvalid(
+            f"has months as columns, such as {next(iter(months.values()), '1')!r}.",
+            hint="Write one row for each month: a column of months, such as 2024-01, and one of values.",
+            about=TIME,
+            missing=True,
+        )
+    dates = [name for name in names if is_dated(name)]
+    if len(dates) > 1 and 2 * len(dates) > len(names):
+        raise TableInvalid(
+            f"has dates as columns, such as {dates[0]!r}.",
+            hint="Write a row for each date and a column for each series.",
+            about=TIME,
+            missing=True,
+        )
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    years = any(re.fullmatch(r"(?:19|20)\d\d", name) for name in numbers)
+    is_row = (dates and (numbers or len(dates) == len(names))) or (1 < len(names) == len(numbers) and not years)
+    if is_row or any(looks_dated(sheet.columns[name]) for name in dates):
+        raise TableInvalid(
+            f"has no header: its first row is {', '.join(map(repr, names[:4]))}.",
+            hint="Add one, such as date,sales.",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _refuse_years(sheet: Sheet) -> None:
+    """Raise TableInvalid if years stand in the header and no column has dates: it is a pivot table."""
+    years = [name for name in sheet.names if re.fullmatch(r"(?:19|20)\d\d", name)]
+    rises = len(years) >= MANY_YEARS and all(int(b) - int(a) == 1 for a, b in itertools.pairwise(years))
+    if rises and not any(looks_dated(sheet.columns[name]) for name in sheet.names if name not in years):
+        raise TableInvalid(
+            f"has years as columns, such as {years[0]!r}.",
+            hint="Write a row for each date, such as 2024 or 2024-01, and a column of values.",
+            about=TIME,
+            missing=True,
+        )
