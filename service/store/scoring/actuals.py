@@ -10,6 +10,9 @@ from models.calendar.frequency import MONTH_NAMES, MONTHS_IN, Frequency
 from models.calendar.timestamps import Timestamps
 from models.calendar.zoned_grid import timestamps_from
 
+DAY_UNITS = frozenset({"D", "B", "W"})
+"""Units whose steps are dates, whatever the time of day."""
+HALF_A_DAY = np.timedelta64(12, "h")
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -40,25 +43,38 @@ def match_actuals(observed: Observed, steps_at: Timestamps, step: Frequency) -> 
 
     As `match_steps`; and of several observations in one step none counts: an hour is not its day.
     """
+    stamps = observed.timestamps
+    if step.unit in DAY_UNITS:
+        observed = Observed(stamps, np.where(_are_crowded(stamps), np.nan, observed.values))
     values = match_steps(observed, steps_at, step)
-    if step.unit not in MONTHS_IN:
-        values[_has_neighbours(steps_at, observed.timestamps, step)] = np.nan
+    if step.unit in MONTHS_IN:
+        return values
+    if step.unit in DAY_UNITS:
+        steps_at, stamps = _dates_of(steps_at), _dates_of(stamps)
+    values[_has_neighbours(steps_at, stamps, step)] = np.nan
     return values
 
 
 def match_steps(observed: Observed, steps_at: Timestamps, step: Frequency) -> Floats:
     """Return the observation at each step, shape (horizon,), NaN where there is none.
 
-    It has the timestamp of the step. For months, quarters and years it may have any date of the period, since some people
-    write the first day and others the last, but it must be the only one in the period.
+    It has the timestamp of the step. For days and weeks it may have any time of the date, and for months, quarters and years
+    any date of the period, since some people write the first day and others the last, but it must be the only one there.
     """
     stamps, values = observed.timestamps, observed.values
-    if step.unit not in MONTHS_IN:
+    if step.unit in MONTHS_IN:
+        periods, wanted = _periods_of(stamps, step), _periods_of(steps_at, step)
+    elif step.unit in DAY_UNITS:
+        periods, wanted = (_dates_of(one).view(np.int64) for one in (stamps, steps_at))
+    else:
         return _look_up(stamps.view(np.int64), values, steps_at.view(np.int64))
-    periods = _periods_of(stamps, step)
     others = periods[1:] != periods[:-1]
-    alone = (stamps == stamps.astype("M8[D]")) & np.append(others, True) & np.append(True, others)
-    return _look_up(periods[alone], values[alone], _periods_of(steps_at, step))
+    alone = np.ones(len(stamps), dtype=np.bool_)
+    alone[1:] &= others
+    alone[:-1] &= others
+    if step.unit in MONTHS_IN:
+        alone &= stamps == _dates_of(stamps)
+    return _look_up(periods[alone], values[alone], wanted)
 
 
 def _look_up(known: Integers, values: Floats, wanted: Integers) -> Floats:
@@ -80,6 +96,20 @@ def _has_neighbours(steps_at: Timestamps, stamps: Timestamps, step: Frequency) -
         after = np.concatenate([steps_at[1:], steps_at[-1:] + (two[-1:] - two[-2:-1])])
     others = np.searchsorted(stamps, after, "left") - np.searchsorted(stamps, before, "right")
     return np.asarray(others > np.isin(steps_at, stamps))
+
+
+def _are_crowded(stamps: Timestamps) -> NDArray[np.bool_]:
+    """Return which timestamps, rising, have another nearer than half a day: they are hours, whatever their dates."""
+    near = np.diff(stamps) < HALF_A_DAY
+    crowded = np.zeros(len(stamps), dtype=np.bool_)
+    crowded[1:] |= near
+    crowded[:-1] |= near
+    return crowded
+
+
+def _dates_of(stamps: Timestamps) -> Timestamps:
+    """Return the midnight before each timestamp."""
+    return stamps.astype("M8[D]").astype("M8[us]")
 
 
 def _periods_of(stamps: Timestamps, step: Frequency) -> Integers:

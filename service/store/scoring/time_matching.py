@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, case, or_, select
 
 from models.calendar.timestamps import Timestamps, offset_of, to_instants, to_local_times
 from models.calendar.zoned_grid import parse_frequency
+from service.store.scoring.actuals import DAY_UNITS
 from service.store.tables import forecasts, series
 
 UTC = "UTC"
@@ -15,6 +16,8 @@ DAY = 86_400_000_000
 """Microseconds, as all tolerances."""
 PERIOD_TOLERANCES = {"M": 32 * DAY, "Q": 93 * DAY, "Y": 367 * DAY}
 """The longest month, quarter and year, and a day more since clocks differ: two timestamps in one are not farther apart."""
+DAY_TOLERANCE = DAY - 1
+"""Two times of one date are not farther apart."""
 PERIOD_TOLERANCE = max(PERIOD_TOLERANCES.values())
 CLOCK_TOLERANCE = 15 * DAY // 24
 """Some hours more than the clocks of any two timezones differ."""
@@ -64,16 +67,18 @@ def align_clocks(
 
 def tolerance_of(frequency: str) -> int:
     """Return how many microseconds outside a forecast's steps, by the same clock, an actual value may lie."""
-    return PERIOD_TOLERANCES.get(parse_frequency(frequency).unit, 0)
+    unit = parse_frequency(frequency).unit
+    return PERIOD_TOLERANCES.get(unit, DAY_TOLERANCE if unit in DAY_UNITS else 0)
 
 
 def tolerance() -> ColumnElement[Any]:
     """Return the tolerance of a row of `forecasts` in SQL; it includes the difference of clocks."""
     own = case((forecasts.c.timezone.is_not(None), forecasts.c.timezone), (forecasts.c.style.like("%Z"), "UTC"))
     zone = select(series.c.timezone).where(series.c.id == forecasts.c.series_id).correlate(forecasts).scalar_subquery()
-    name, days = forecasts.c.frequency, PERIOD_TOLERANCES
-    periods = ((name.like("%M"), days["M"]), (name.like("%Q-%"), days["Q"]), (name.like("%Y-%"), days["Y"]))
-    return case(*periods, (own.is_distinct_from(zone), CLOCK_TOLERANCE), else_=0)
+    name, longest = forecasts.c.frequency, PERIOD_TOLERANCES
+    periods = ((name.like("%M"), longest["M"]), (name.like("%Q-%"), longest["Q"]), (name.like("%Y-%"), longest["Y"]))
+    days = case((or_(name.like("%W-%"), name.like("%D"), name == "B"), DAY_TOLERANCE), else_=0)
+    return case(*periods, (own.is_distinct_from(zone), CLOCK_TOLERANCE + days), else_=days)
 
 
 def lookup_range() -> ColumnElement[Any]:
