@@ -1,11 +1,16 @@
 """The documents: links, file names, settings, limits, commands and make targets in them exist."""
 
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from almanac.command_line import COMMANDS
+from models.calendar.zoned_grid import parse_frequency
+from models.series import Series
+from models.starters import load_starter
 from service.settings import MEBIBYTE, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,3 +76,15 @@ def test_every_make_target_exists() -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", EVERYTHING, flags=re.MULTILINE))
 
     assert {"demo", "test"} <= named <= targets
+
+
+def test_the_request_of_the_readme_has_the_answer_beside_it() -> None:
+    """The medians are those of the starter that is shipped."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    request = json.loads(re.findall(r"localhost:8000/forecast --json '(.*)'", text)[0])
+    (answered,) = re.findall(r'^# .*"median": (\[[^\]]*\])', text, flags=re.MULTILINE)
+
+    (sent,) = request["series"]
+    (found,) = load_starter(parse_frequency(sent["frequency"])).forecast([Series.make(**sent)], request["horizon"])
+
+    assert json.loads(answered) == np.round(found.median, 1).tolist()
