@@ -7,6 +7,7 @@ import numpy as np
 
 from models.errors import Finding
 from models.intervals import interval_sides
+from models.irregular.bounds import UNBOUNDED
 from models.safeguards.closed_hours import has_hours
 from models.series import Series
 from models.spec import ModelSpec
@@ -50,12 +51,29 @@ def warn(series: Series, spec: ModelSpec, horizon: int, observed: int | None = N
                 hint="Send a longer history.",
             )
         )
+    if series.bounds != UNBOUNDED and (outside := _warn_of_bounds(series, spec.context_length)) is not None:
+        found.append(outside)
     if horizon > spec.horizon:
         found.append(_horizon_extended(spec.horizon, horizon))
     if spec.past_covariates or spec.future_covariates:
         known = (series.past_covariates, series.future_covariates)
         found += spec.covariates.warnings(*known, horizon, dated=series.start is not None)
     return found
+
+
+def _warn_of_bounds(series: Series, newest: int) -> Finding | None:
+    """Return a warning if some of the newest values lie outside the bounds of the forecast."""
+    low, high = series.bounds
+    values = series.values[-newest:]
+    count = int(np.count_nonzero((values < low) | (values > high)))
+    if not count:
+        return None
+    return Finding(
+        "BOUNDS_EXCEEDED",
+        f"{count} of {np.count_nonzero(~np.isnan(values))} values lie outside the bounds {low:g} to {high:g}, which every forecast keeps.",
+        pointer="/bounds",
+        hint="Check whether the bounds are meant for this series.",
+    )
 
 
 @lru_cache(maxsize=256)

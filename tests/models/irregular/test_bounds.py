@@ -52,6 +52,9 @@ def test_bounds_are_kept_by_every_number_and_by_what_is_fed_back() -> None:
     assert free.median.min() < 0
     assert bounded.median.min() == bounded.quantiles.min() == bounded.intervals[0].lower.min() == 0
     assert max(bounded.quantiles.max(), bounded.intervals[0].upper.max()) <= 4
+    (warning,) = [one for one in bounded.warnings if one.code == "BOUNDS_EXCEEDED"]
+    assert "57 of 60 values lie outside the bounds 0 to 4" in warning.detail
+    assert not any(one.code == "BOUNDS_EXCEEDED" for one in free.warnings)
 
 
 @pytest.mark.parametrize("values", [np.zeros(40), np.append(np.full(3, np.nan), np.zeros(40))])
