@@ -14,6 +14,15 @@ from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import Faults
+from service.observations.date_conventions import (
+    DAY,
+    FEWEST,
+    MONTH,
+    find_convention,
+    has_each_month,
+    match_dates,
+    matched_repair,
+)
 from service.observations.far_dates import (
     far_date_error,
     far_dates_of_series,
@@ -103,12 +112,11 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
         frequency = given.frequency or stored.calendar.frequency
         checker.check_clock(members, zone, frequency)
-        made = (
-            checker.check_calendar(members, zone, frequency, stored),
+        made = [
+            *checker.check_calendar(members, zone, frequency, stored),
             *checker.check_strays(members, zone, frequency, stored),
-        )
-        for repair in (one for one in made if one is not None):
-            repairs.setdefault(name, []).append(repair)
+        ]
+        repairs |= {name: [*repairs.get(name, ()), *made]} if made else {}
         if kept[members].any():
             has_value = bool((kept[members] & ~np.isnan(rows.values[members])).any())
             is_kept = stored.calendar.timezone and not stated[name] and name not in found
@@ -169,6 +177,10 @@ def _instants(rows: ParsedRows, groups: Mapping[str, NDArray[np.int64]], zones: 
     return instants
 
 
+def _some(repair: Repair | None) -> list[Repair]:
+    return [] if repair is None else [repair]
+
+
 class _RowChecker:
     """Checks the rows of one series after the other.
 
@@ -186,6 +198,7 @@ class _RowChecker:
         self._kept = kept
         self._faults = faults
         self._fits: dict[tuple[object, ...], GridFit] = {}
+        self._conventions: dict[tuple[object, ...], Frequency | None] = {}
 
     def check_clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
         """Refuse wall clocks that a change of clocks skips; for days and longer a skipped midnight is valid."""
@@ -201,29 +214,59 @@ class _RowChecker:
 
     def check_calendar(
         self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
-    ) -> Repair | None:
+    ) -> list[Repair]:
         """Refuse values off the calendar of their series, and all values if the series has another frequency.
 
-        Timestamps near to their step move to it; the repair says how many.
+        Timestamps near to their step move to it, and so do dates that are another convention for a stored period; the repairs
+        say how many.
         """
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
-        if frequency is None or not members.size:
-            return self._snap_inferred(members, zone, stored) if members.size else None
+        if not members.size:
+            return []
+        step = parse_frequency(frequency) if frequency else self._find_convention(zone, stored)
+        if step is None:
+            return _some(self._snap_inferred(members, zone, stored))
         known = stored.calendar.frequency
-        if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
+        if frequency and known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
             self._refuse_all(members, mismatch(str(known), frequency))
-            return None
-        step = parse_frequency(frequency)
+            return []
         fit = self._fit(step, zone, stored.stamps, self._stamps[members])
         clock = calendar_clock(self._stamps[members], step, zone)
         fitting = int(fit.on_grid.sum())
         if not len(stored.stamps) and 2 * fitting < len(members):
             self._refuse_all(members, wrong_frequency(fitting, len(members), step))
-            return None
-        for place in np.flatnonzero(~fit.on_grid | fit.too_far).tolist():
+            return []
+        points = self._match(clock, fit, stored, zone, stated=frequency is not None)
+        meant = ~np.isnat(points)
+        for place in np.flatnonzero(~(fit.on_grid | meant) | fit.too_far).tolist():
             error = too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place])
             self._refuse(int(members[place]), error)
-        return self._snap(members, clock, fit, zone)
+        if meant.any():
+            self._move(members[meant], points[meant], zone, fit)
+        said = [matched_repair(clock[meant], points[meant])] if meant.any() else []
+        return said + _some(self._snap(members, clock, fit, zone))
+
+    def _find_convention(self, zone: str | None, stored: KnownSeries) -> Frequency | None:
+        """Return how the dates of a stored series without a frequency are written, computed once for equal ones."""
+        if len(stored.stamps) < FEWEST:
+            return None
+        key = (zone, stored.stamps.tobytes())
+        if key not in self._conventions:
+            self._conventions[key] = find_convention(calendar_clock(stored.stamps, DAY, zone))
+        return self._conventions[key]
+
+    @staticmethod
+    def _match(clock: Timestamps, fit: GridFit, stored: KnownSeries, zone: str | None, *, stated: bool) -> Timestamps:
+        """Return the steps that rows off the grid mean, NaT for others; without a frequency a month may be a quarter's."""
+        ends = stored.stamps if fit.on_grid.all() else calendar_clock(stored.stamps, fit.frequency, zone)
+        if fit.on_grid.all() or not (stated or fit.frequency != MONTH or has_each_month(ends)):
+            return np.full(len(clock), np.datetime64("NaT"), dtype="M8[us]")
+        return match_dates(clock, fit, ends)
+
+    def _move(self, rows: NDArray[np.int64], points: Timestamps, zone: str | None, fit: GridFit) -> None:
+        """Give rows the timestamps of their steps."""
+        local = zone is not None and fit.frequency.nanoseconds is None
+        self._stamps[rows] = to_instants(points, str(zone)) if local else points
 
     def check_strays(
         self, members: NDArray[np.int64], zone: str | None, frequency: str | None, stored: KnownSeries
@@ -270,8 +313,7 @@ class _RowChecker:
         if not moved.size:
             return None
         points = fit.points[moved]
-        local = zone is not None and fit.frequency.nanoseconds is None
-        self._stamps[members[moved]] = to_instants(points, str(zone)) if local else points
+        self._move(members[moved], points, zone, fit)
         return snapped_repair(len(moved), np.abs(clock[moved] - points).max(), fit.frequency)
 
     def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:

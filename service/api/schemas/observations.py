@@ -42,7 +42,7 @@ class ObservationRepair(BaseModel):
     code: str = Field(
         description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it. `TIMEZONE_FOUND`: the offsets "
         "are one, or change as in a timezone; the series has this timezone from now on. `DATE_STRAY`: a value, stored or posted, is far "
-        "from all others."
+        "from all others. `PERIODS_MATCHED`: another date of a stored period, or a day without the time of day of the others, is stored at its step."
     )
     detail: str
 

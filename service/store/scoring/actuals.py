@@ -50,7 +50,7 @@ def match_actuals(observed: Observed, steps_at: Timestamps, step: Frequency) -> 
     if step.unit in MONTHS_IN:
         return values
     if step.unit in DAY_UNITS:
-        steps_at, stamps = _dates_of(steps_at), _dates_of(stamps)
+        steps_at, stamps = dates_of(steps_at), dates_of(stamps)
     values[_has_neighbours(steps_at, stamps, step)] = np.nan
     return values
 
@@ -63,9 +63,9 @@ def match_steps(observed: Observed, steps_at: Timestamps, step: Frequency) -> Fl
     """
     stamps, values = observed.timestamps, observed.values
     if step.unit in MONTHS_IN:
-        periods, wanted = _periods_of(stamps, step), _periods_of(steps_at, step)
+        periods, wanted = periods_of(stamps, step), periods_of(steps_at, step)
     elif step.unit in DAY_UNITS:
-        periods, wanted = (_dates_of(one).view(np.int64) for one in (stamps, steps_at))
+        periods, wanted = (dates_of(one).view(np.int64) for one in (stamps, steps_at))
     else:
         return _look_up(stamps.view(np.int64), values, steps_at.view(np.int64))
     others = periods[1:] != periods[:-1]
@@ -73,7 +73,7 @@ def match_steps(observed: Observed, steps_at: Timestamps, step: Frequency) -> Fl
     alone[1:] &= others
     alone[:-1] &= others
     if step.unit in MONTHS_IN:
-        alone &= stamps == _dates_of(stamps)
+        alone &= stamps == dates_of(stamps)
     return _look_up(periods[alone], values[alone], wanted)
 
 
@@ -107,12 +107,12 @@ def _are_crowded(stamps: Timestamps) -> NDArray[np.bool_]:
     return crowded
 
 
-def _dates_of(stamps: Timestamps) -> Timestamps:
+def dates_of(stamps: Timestamps) -> Timestamps:
     """Return the midnight before each timestamp."""
     return stamps.astype("M8[D]").astype("M8[us]")
 
 
-def _periods_of(stamps: Timestamps, step: Frequency) -> Integers:
+def periods_of(stamps: Timestamps, step: Frequency) -> Integers:
     """Return the number of the month, quarter or year of each timestamp."""
     months = stamps.astype("M8[M]").astype(np.int64)
     return (months - 1 - MONTH_NAMES.index(step.anchor)) // MONTHS_IN[step.unit] if step.anchor else months

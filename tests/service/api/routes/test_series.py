@@ -227,8 +227,8 @@ def test_fiscal_months_are_told_what_helps(stored_client: TestClient) -> None:
 
 def test_null_removes_a_wrong_row(stored_client: TestClient) -> None:
     """A date off the steps is named in a warning, and gone after a null; a date far away is refused at once."""
-    observe(stored_client, [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)])
-    far = observe(stored_client, [("a", "2023-12-31", 9.0), ("a", "9023-01-01", 1.0)])
+    months = [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)]
+    far = observe(stored_client, [("a", "9023-01-01", 1.0), *months, ("a", "2023-12-31", 9.0)])
     path = "/series/a/forecast?horizon=1&model=starter"
     observe(stored_client, [("a", "2023-06-01", None)], frequency="M")
 
@@ -237,7 +237,7 @@ def test_null_removes_a_wrong_row(stored_client: TestClient) -> None:
     (right,) = stored_client.get(path).json()["forecasts"]
 
     assert [(error["code"], error["pointer"]) for error in far["errors"]] == [
-        ("TIMESTAMP_INVALID", "/observations/1/timestamp")
+        ("TIMESTAMP_INVALID", "/observations/0/timestamp")
     ]
     assert "2023-12-31" in next(one["detail"] for one in wrong["warnings"] if one["code"] == "DATE_OUTLIER")
     assert (wrong["timestamps"], right["timestamps"]) == (["2024-02-01"], ["2024-01-01"])
