@@ -23,6 +23,12 @@ CLOCKS = frozenset(
 ENDINGS = frozenset({"he", "hour ending", "hourending", "hour end", "hourend", "end hour"})
 """Names of a column of hours that are named by their end."""
 
+BEGINNINGS = frozenset({"hb", "hour beginning", "hour begin", "hour start", "hour starting", "start hour"})
+"""Names of a column of hours that are named by their start."""
+
+HOUR_WORDS = frozenset({"hour", "stunde", "heure", "hora", "hours", "hr"})
+"""Names of a column of hours, of which nobody knows whether they are named by their end if 0 and 24 are missing."""
+
 PERIODS = frozenset({"period", "settlement period", "settlementperiod", "sp", "trading period", "interval", "block"})
 """Names of a column that counts the periods of a day from 1."""
 
@@ -48,10 +54,12 @@ class ClockTimes:
     Attributes:
         minutes: Since midnight, of the start of each period where they are named by their end.
         remark: How they are read, where that is not plain; "" otherwise.
+        doubt: What may be meant instead, beginning with a verb about the file; "" where nothing else can be.
     """
 
     minutes: Minutes
     remark: str = ""
+    doubt: str = ""
 
 
 def plain_name(name: str) -> str:
@@ -66,7 +74,7 @@ def read_clock(column: Any, name: str) -> ClockTimes | None:  # noqa: ANN401 - p
         TableInvalid: If it has an hour 25, which does not say which hour of the day is doubled.
     """
     kind = plain_name(name)
-    if kind not in CLOCKS | ENDINGS | PERIODS:
+    if kind not in CLOCKS | BEGINNINGS | ENDINGS | PERIODS:
         return None
     encoded = as_time_text(column).dictionary_encode()
     if encoded.null_count or not len(encoded):
@@ -79,7 +87,7 @@ def _read_texts(texts: Sequence[str], kind: str, name: str) -> ClockTimes | None
     """Return distinct cells as times of day."""
     if all(match := [_CLOCK.fullmatch(text) for text in texts]):
         minutes = np.array([60 * int(one[1]) + int(one[2]) for one in match if one], dtype=np.int64)
-        return _settle(minutes, name, ends=kind in ENDINGS)
+        return _settle(minutes, name, kind, is_sure=kind not in HOUR_WORDS)
     if not all(re.fullmatch(r"\d{1,4}", text) for text in texts):
         return None
     return _read_numbers(np.array(texts, dtype=np.int64), kind, name)
@@ -95,26 +103,37 @@ def _read_numbers(numbers: Minutes, kind: str, name: str) -> ClockTimes | None:
         return ClockTimes((numbers - 1) * step, remark)
     if most > OF_CLOCKS_BACK:
         hours, minutes = np.divmod(numbers, 100)
-        return _settle(60 * hours + minutes, name, ends=kind in ENDINGS) if minutes.max() < HOUR else None
+        return _settle(60 * hours + minutes, name, kind) if minutes.max() < HOUR else None
     if most == OF_CLOCKS_BACK and least >= 1:
         raise TableInvalid(
             f"has the hour 25 in column {name!r}: it does not say which hour clocks repeat.",
             hint="Write dates and hours as one column of times with their offsets, such as 2024-10-27T02:00+01:00.",
             about=TIME,
         )
-    return _settle(numbers * 60, name, ends=kind in ENDINGS)
+    return _settle(numbers * 60, name, kind)
 
 
-def _settle(minutes: Minutes, name: str, *, ends: bool) -> ClockTimes | None:
-    """Return times of day; if 24:00 is one of them and 00:00 is not, each names the end of its period."""
+def _settle(minutes: Minutes, name: str, kind: str, *, is_sure: bool = False) -> ClockTimes | None:
+    """Return times of day; if 24:00 is one of them and 00:00 is not, each names the end of its period.
+
+    With neither of them the starts are read, in doubt unless `is_sure` or the name says so.
+    """
     most, least = int(minutes.max()), int(minutes.min())
-    if most < DAY and not ends:
-        return ClockTimes(minutes)
+    if most < DAY and kind not in ENDINGS:
+        in_doubt = least > 0 and not is_sure and kind not in BEGINNINGS
+        return ClockTimes(minutes, doubt=_doubt(name, least) if in_doubt else "")
     if least == 0 or most > DAY:
         return None
     step = int(np.diff(np.unique(minutes)).min()) if len(np.unique(minutes)) > 1 else 60
     remark = f"Column {name} names each period by its end: {_shown(step)} is 00:00 to {_shown(step)}, read as 00:00."
     return ClockTimes(minutes - step, remark)
+
+
+def _doubt(name: str, minutes: int) -> str:
+    return (
+        f"has neither hour 0 nor hour 24 in column {name!r}: nobody can tell whether {_shown(minutes)} is {_shown(minutes)} to "
+        f"{_shown(minutes + HOUR)} or {_shown(minutes - HOUR)} to {_shown(minutes)}."
+    )
 
 
 def _shown(minutes: int) -> str:

@@ -11,7 +11,7 @@ from models.tables.cells import as_text
 from models.tables.date_forms import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.headers import refuse_times_in_header
-from models.tables.hours import CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
+from models.tables.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
 from models.tables.time_parts import ends_rows
@@ -220,7 +220,7 @@ def _may_be_clock(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     """Return whether a column is named as times of day, or is of this type."""
     import pyarrow as pa
 
-    return pa.types.is_time(column.type) or plain_name(name) in CLOCKS | ENDINGS | PERIODS
+    return pa.types.is_time(column.type) or plain_name(name) in CLOCKS | BEGINNINGS | ENDINGS | PERIODS
 
 
 def sample(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's

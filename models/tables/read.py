@@ -30,6 +30,7 @@ from models.tables.workbook import SHEET_READ, read_workbook
 
 FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
 """Cells that say whether something is so, and name no series; in lower case."""
+HOURS_HINT = "Name the column `hour beginning` or `hour ending`, or write dates and hours as one column such as 2024-01-31T05:00."
 MOST_ALONE = 5
 """Rows up to which a column may name a series of one row each."""
 
@@ -137,7 +138,7 @@ def read_columns(
     findings = sheet.findings
     column = sheet.columns[layout.time]
     if layout.clock is not None:
-        column, said = _join_clock(sheet, layout, layout.clock)
+        column, said = _join_clock(sheet, layout, layout.clock, strict=strict)
         findings += said
     times = read_times(column, layout.time, sheet.rows, options.date_format)
     times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
@@ -173,12 +174,17 @@ def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | N
         )
 
 
-def _join_clock(sheet: Sheet, layout: TableLayout, clock: str) -> tuple[Any, tuple[Finding, ...]]:
-    """Return dates and times of day as one column of text, and how they are read."""
+def _join_clock(sheet: Sheet, layout: TableLayout, clock: str, *, strict: bool) -> tuple[Any, tuple[Finding, ...]]:
+    """Return dates and times of day as one column of text, and how they are read; if `strict`, hours in doubt are refused."""
     import pyarrow.compute as pc
 
     dates, times = sheet.columns[layout.time], read_clock(sheet.columns[clock], clock)
     found = Finding("CLOCK_JOINED", f"Columns {layout.time} and {clock} are read as one timestamp.")
+    if times is not None and times.doubt:
+        if strict:
+            raise TableInvalid(times.doubt, hint=HOURS_HINT, about=TIME)
+        doubt = Finding("PERIOD_UNCLEAR", f"The file {times.doubt} The first is read.", hint=HOURS_HINT)
+        return join_clock(dates, times), (found, doubt)
     if times is not None:
         said = (Finding("PERIOD_ENDING", times.remark, hint="Write times in the column if that is wrong."),)
         return join_clock(dates, times), (found, *(said if times.remark else ()))

@@ -48,6 +48,24 @@ def test_an_hour_beside_a_date_is_the_start_of_its_hour(name: str, cells: list[s
     assert ("PERIOD_ENDING" in {one.code for one in reading.findings}) == ends
 
 
+@pytest.mark.parametrize("cells", [["5"], [str(hour) for hour in range(1, 13)], ["0500", "0600"], ["05:00"]])
+def test_hours_without_0_and_24_are_in_doubt(cells: list[str]) -> None:
+    """They may be a part of a day of either kind: a finding says so, and a service refuses to store them; the name settles it."""
+    for name, hours in (("Hour", cells), ("hour beginning", cells), ("hour ending", cells)):
+        sheet = read_sheet("\n".join([f"date,{name},y", *(f"2024-01-04,{hour},1" for hour in hours)]).encode())
+        codes = {one.code for one in read_columns(sheet, ReadOptions()).findings}
+        assert ("PERIOD_UNCLEAR" in codes, "PERIOD_ENDING" in codes) == (name == "Hour", name == "hour ending")
+        if name == "Hour":
+            with pytest.raises(TableInvalid, match="nobody can tell whether 0"):
+                read_columns(sheet, ReadOptions(), strict=True)
+
+
+def test_clocks_are_not_in_doubt() -> None:
+    """A reading at eight is not an hour."""
+    reading = read(["date,time,y", "2024-01-01,08:00,1", "2024-01-02,08:00,2"])
+    assert "PERIOD_UNCLEAR" not in {one.code for one in reading.findings}
+
+
 @pytest.mark.parametrize(("count", "step"), [(48, 30), (96, 15)])
 def test_periods_of_a_day_are_counted_from_one(count: int, step: int) -> None:
     """As in the files of electricity markets."""
