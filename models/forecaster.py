@@ -88,7 +88,8 @@ class Forecaster:
             raise FrequencyMismatch(
                 f"The series has the frequency {series.frequency.name}; the model {self.spec.name} has {self.spec.frequency}.",
                 pointer="/frequency",
-                hint=f"Send a series of frequency {self.spec.frequency}, or use a model for {series.frequency.name}.",
+                hint=f"Send a series of frequency {self.spec.frequency}, or use a model for {series.frequency.name}, such as "
+                f"`model={STARTER}`, which forecasts any frequency.",
             )
         values = series.values
         if math.isnan(values.item(-1)) and np.isnan(values[-self.spec.context_length :]).all():

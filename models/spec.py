@@ -191,10 +191,14 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the spec that `to_dict` wrote; raises ArtifactMismatch, ArtifactIncomplete."""
-        if data.get("format") not in {FORMAT, BLENDED_FORMAT}:
+        written = data.get("format")
+        if written not in {FORMAT, BLENDED_FORMAT}:
+            is_newer = isinstance(written, int) and written > BLENDED_FORMAT
             raise ArtifactMismatch(
-                f"spec.json has format {data.get('format')!r}; this Almanac reads {FORMAT} and {BLENDED_FORMAT}.",
-                hint="Use the Almanac version that trained the model, or train it again.",
+                f"spec.json has format {written!r}; this Almanac reads {FORMAT} and {BLENDED_FORMAT}.",
+                hint="A newer Almanac wrote it: upgrade this one, and restart the service."
+                if is_newer
+                else "Use the Almanac version that trained the model, or train it again.",
             )
         known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         tuples = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}

@@ -285,6 +285,7 @@ def test_another_frequency_is_refused(forecaster: Forecaster) -> None:
         forecaster.forecast([daily], 1)
 
     assert caught.value.pointer == "/frequency"
+    assert "`model=starter`" in caught.value.hint
     forecaster.check(Series.make([1.0, 2.0], start="2024-01-01", frequency="MS"))
 
 
