@@ -17,10 +17,10 @@ FIRST_DOUBTFUL = 2040
 HINT = "Write years with four digits."
 
 
-def settle_century(texts: Sequence[str], form: Form, found: Readings) -> Readings:
+def settle_century(texts: Sequence[str], form: Form | None, found: Readings) -> Readings:
     """Return the readings of dates, with later years in the twentieth century if only then the rows are in order of time.
 
-    Jan-60 to Dec-75 are otherwise 2060 to 2068 and 1969 to 1975.
+    Jan-60 to Dec-75 are otherwise 2060 to 2068 and 1969 to 1975. Without a form, all years have two digits.
     """
     walls = _walls(found)
     if not _is_split(walls) or _is_in_order(walls):
@@ -32,7 +32,7 @@ def settle_century(texts: Sequence[str], form: Form, found: Readings) -> Reading
     return found
 
 
-def refuse_century(texts: Sequence[str], form: Form, found: Readings, place: Place) -> None:
+def refuse_century(texts: Sequence[str], form: Form | None, found: Readings, place: Place) -> None:
     """Refuse years of two digits whose century is in doubt.
 
     Raises:
@@ -56,8 +56,10 @@ def _walls(found: Readings) -> NDArray[np.datetime64]:
     return np.array(["NaT" if one is None else one[0] for one in found], dtype="M8[us]")
 
 
-def _are_short(texts: Sequence[str], form: Form) -> NDArray[np.bool_]:
+def _are_short(texts: Sequence[str], form: Form | None) -> NDArray[np.bool_]:
     """Return which dates have years of two digits, shape (dates,)."""
+    if form is None:
+        return np.ones(len(texts), dtype=np.bool_)
     matches = [form.pattern.fullmatch(without_label(text)) for text in texts]
     return np.array([match is not None and len(match["year"]) == 2 for match in matches])  # noqa: PLR2004 - digits
 

@@ -224,7 +224,11 @@ def _read_format(texts: Sequence[str], place: Place, date_format: str) -> Times:
         else:
             offset = stamp.utcoffset()
             found.append((stamp.replace(tzinfo=None), None if offset is None else int(offset.total_seconds())))
-    return _times(found, faults)
+    if "%y" not in date_format:
+        return _times(found, faults)
+    settled = settle_century(texts, None, found)
+    refuse_century(texts, None, settled, place)
+    return _times(settled, faults)
 
 
 def _times(

@@ -66,7 +66,7 @@ def _refuse_periods(sheet: Sheet) -> None:
         found = {number: name for name in sheet.names if (number := _number_in(name, words))}
         if sorted(found)[:fewest] != list(range(1, fewest + 1)) or max(found) > most:
             continue
-        if any(_are_years(column) for name, column in sheet.columns.items() if name not in found.values()):
+        if any(are_years(column) for name, column in sheet.columns.items() if name not in found.values()):
             raise TableInvalid(
                 f"has {what} as columns, such as {found[1]!r}.",
                 hint=f"Write one row for each: a column of {what}, such as {example}, and one of values.",
@@ -86,7 +86,7 @@ def _number_in(name: str, words: str) -> int:
     return _ROMAN.get(match[2]) or int(match[2])
 
 
-def _are_years(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+def are_years(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     """Return whether all cells of a column are years, such as 2024, FY2024 or 2023/24."""
     import pyarrow.compute as pc
 

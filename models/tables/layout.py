@@ -10,7 +10,7 @@ from models.columns import find_column, find_columns
 from models.tables.cells import as_text
 from models.tables.date_forms import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
-from models.tables.headers import refuse_times_in_header
+from models.tables.headers import are_years, refuse_times_in_header
 from models.tables.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
@@ -204,7 +204,9 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
 
 
 def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
-    """Return the column with the times of day beside one of dates, or None."""
+    """Return the column with the times of day beside one of dates, or None; beside years it is a period of them."""
+    if are_years(sheet.columns[time]):
+        return None
     for name in sheet.names:
         if name == time or name in taken or not _may_be_clock(name, sheet.columns[name]):
             continue

@@ -192,9 +192,7 @@ def _drop_dashes(cells: list[str | None], name: str) -> tuple[list[str | None], 
     first = next((at for at, one in enumerate(cells) if one != left[at]), None)
     if first is None:
         return cells, ()
-    said = (
-        f"Column {name!r}: {cells[first]!r} is read as {str(left[first]).rstrip('., ')}: its dash stands for no cents."
-    )
+    said = f"Column {name!r}: the dash of {cells[first]!r} stands for no cents; it is no minus."
     return left, (Finding("NUMBERS_READ", said),)
 
 

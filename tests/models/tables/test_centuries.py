@@ -10,9 +10,9 @@ from models.tables.faults import TableInvalid
 MONTHS = ("Jan", "May", "Sep")
 
 
-def read(cells: list[str]) -> list[str]:
+def read(cells: list[str], form: str | None = None) -> list[str]:
     """Return the years and months of cells."""
-    times = read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)))
+    times = read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)), form)
     assert not times.faults
     return [str(one)[:7] for one in times.walls]
 
@@ -30,6 +30,7 @@ def test_rows_in_order_settle_the_century(first: int, end: int, step: int) -> No
 
     assert (found[0], found[-1]) == (f"{first}-01", f"{end - 1}-09")
     assert found == sorted(found)
+    assert read(months(first, end)[::step], "%b-%y")[::step] == found
     assert read([f"1/1/{year % 100:02d}" for year in range(first, end)])[0] == f"{first}-01"
 
 

@@ -427,6 +427,7 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         (of_years("Year,Semester", "{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
         (of_years("Year,Half", "H{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
         (of_years("year,period", "P0{}"), USUAL, "one column, such as 2024-01[.]$"),
+        (of_years("year,period", "{}"), USUAL, "one column, such as 2024-01[.]$"),
         (of_years("Year,Period", "M1{}", first=2), USUAL, "Take out the rows of M13"),
         (
             "Day,From,To,kWh\n"
