@@ -172,7 +172,7 @@ def _make_grid(dates: Dates, frequency: Frequency | None) -> _Grid:
         absent,
         is_full,
         may_have_far_dates(clock),
-        _own_frequency(dates, frequency) if frequency and absent.sum() > len(clock) else None,
+        _own_frequency(dates, frequency) if frequency and absent.sum() >= len(clock) - 1 else None,
     )
 
 

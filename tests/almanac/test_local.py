@@ -318,6 +318,8 @@ def test_a_frequency_that_is_finer_than_the_dates_is_warned_of() -> None:
     assert "MISSING_OR_ZERO" not in codes
     assert "the timestamps are those of M" in found.warnings["a"][codes.index("FREQUENCY_FINER")]["detail"]
     assert "FREQUENCY_FINER" not in str(gappy.warnings)
+    every_second = months("a").assign(ds=pd.date_range("2024-01-01", periods=len(months("a")), freq="2h"))
+    assert "FREQUENCY_FINER" in str(almanac.forecast(every_second, horizon=3, frequency="h").warnings)
 
 
 def test_a_table_of_arrow_is_a_frame() -> None:
