@@ -250,10 +250,12 @@ def _check_order(values: Timestamps) -> None:
         return
     index = int(np.argmax(gaps <= 0)) + 1
     if gaps[index - 1] == 0:
+        has_hours = bool((values != values.astype("M8[D]")).any())
+        clocks = " If a clock change repeats an hour, send offsets or a timezone." if has_hours else ""
         raise TimestampsDuplicated(
             f"The timestamp {write_exactly(values[index])} occurs twice.",
             pointer=f"/timestamps/{index}",
-            hint="Send one value for each timestamp. If a clock change repeats an hour, send offsets or a timezone.",
+            hint=f"Send one value for each timestamp.{clocks}",
         )
     raise TimestampsOutOfOrder(
         f"The timestamp {write_exactly(values[index])} comes after {write_exactly(values[index - 1])}.",

@@ -34,11 +34,15 @@ def refuse_contradictions(rows: ParsedRows, valid: ValidatedRows, columns: RawCo
 def _contradiction(rows: ParsedRows, pair: tuple[int, int], columns: RawColumns) -> TimestampsDuplicated:
     places = [columns.pointer_to(int(rows.places[row]), "value") for row in pair]
     one, other = (f"{_shown(rows.values[row])} ({at})" for row, at in zip(pair, places, strict=True))
+    wall = rows.walls[pair[0]]
+    clocks = (
+        "" if wall == wall.astype("M8[D]") else "; if clocks went back between them, send both times with their offsets"
+    )
     stamp = format_timestamps(rows.walls[[pair[0]]], STYLES[5])[0]
     return TimestampsDuplicated(
         f"The timestamp {stamp} occurs twice, with {one} and {other}.",
         pointer="timestamp",
-        hint="Send one value; if clocks went back between them, send both times with their offsets.",
+        hint=f"Send one value{clocks}.",
     )
 
 
