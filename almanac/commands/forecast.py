@@ -1,6 +1,7 @@
 """Forecast command: `almanac forecast`; with `--url` a service forecasts the file, in parts, and an interrupted command goes on."""
 
 import copy
+import inspect
 from typing import Any
 
 import click
@@ -36,7 +37,7 @@ def _command() -> click.Command:
     command = copy.copy(local)
     command.params = [*local.params, *SERVICE_OPTIONS]
     command.callback = _run
-    command.help = f"{str(local.help).rstrip()}\n{EXAMPLE}"
+    command.help = f"{inspect.cleandoc(str(local.help))}\n{EXAMPLE}"
     return command
 
 

@@ -155,3 +155,10 @@ def test_what_is_noticed_is_said_as_by_a_local_forecast(run: Run) -> None:
 
     assert "SERIES_ALL_MISSING: Series 'c' has no values" in found.stderr
     assert found.stderr.count("Send 80 for 80 %.") == 1
+
+
+def test_the_examples_of_the_help_stand_below_one_another() -> None:
+    """That of a service has the indent of those of this process."""
+    lines = CliRunner().invoke(command_line, ["forecast", "--help"]).output.splitlines()
+
+    assert {line.index("almanac") for line in lines if line.strip().startswith("almanac forecast ")} == {6}
