@@ -11,7 +11,7 @@ from service.observations.calendar_fit import GridFit, written
 from service.store.scoring.actuals import DAY_UNITS, dates_of, periods_of
 
 FEWEST = 3
-"""Stored timestamps that show how the dates of a series are written."""
+"""Stored timestamps that show how the dates of a series are written; weeks need one more, since few sales may lie so."""
 MONTH, DAY, WEEK = Frequency("M"), Frequency("D"), np.timedelta64(7, "D")
 
 
@@ -28,7 +28,7 @@ def find_convention(clock: Timestamps) -> Frequency | None:
     if (np.diff(months) > np.timedelta64(0)).all() and (_is_same_day(days, months) or _is_last_day(days).all()):
         return MONTH
     gaps = np.diff(days)
-    if gaps.min() == WEEK and (gaps % WEEK == np.timedelta64(0)).all():
+    if len(clock) > FEWEST and gaps.min() == WEEK and (gaps % WEEK == np.timedelta64(0)).all():
         return Frequency(f"W-{WEEKDAY_NAMES[(int(days[0].astype('M8[D]').astype(np.int64)) + 3) % 7]}")
     return DAY
 

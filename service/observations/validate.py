@@ -239,7 +239,9 @@ class _RowChecker:
         points = self._match(clock, fit, stored, zone, stated=frequency is not None)
         meant = ~np.isnat(points)
         for place in np.flatnonzero(~(fit.on_grid | meant) | fit.too_far).tolist():
-            error = too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place])
+            error = (
+                too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place], is_stated=bool(frequency))
+            )
             self._refuse(int(members[place]), error)
         if meant.any():
             self._move(members[meant], points[meant], zone, fit)
@@ -258,10 +260,11 @@ class _RowChecker:
     @staticmethod
     def _match(clock: Timestamps, fit: GridFit, stored: KnownSeries, zone: str | None, *, stated: bool) -> Timestamps:
         """Return the steps that rows off the grid mean, NaT for others; without a frequency a month may be a quarter's."""
-        ends = stored.stamps if fit.on_grid.all() else calendar_clock(stored.stamps, fit.frequency, zone)
-        if fit.on_grid.all() or not (stated or fit.frequency != MONTH or has_each_month(ends)):
-            return np.full(len(clock), np.datetime64("NaT"), dtype="M8[us]")
-        return match_dates(clock, fit, ends)
+        if not fit.on_grid.all() and stored.calendar.timezone in {None, zone}:  # dates of another timezone are others
+            ends = calendar_clock(stored.stamps, fit.frequency, zone)
+            if stated or fit.frequency != MONTH or has_each_month(ends):
+                return match_dates(clock, fit, ends)
+        return np.full(len(clock), np.datetime64("NaT"), dtype="M8[us]")
 
     def _move(self, rows: NDArray[np.int64], points: Timestamps, zone: str | None, fit: GridFit) -> None:
         """Give rows the timestamps of their steps."""

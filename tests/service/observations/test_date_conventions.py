@@ -71,6 +71,7 @@ def test_a_date_that_may_be_of_two_periods_is_refused(
         (MONTHS, None, "2024-01-01"),
         (WEEKS, None, "2024-05-20"),
         (BERLIN, "Europe/Berlin", "2024-01-03"),
+        ("2024-01-01 2024-01-08 2024-01-15", None, "2024-01-17"),
         ("2024-01-01 2024-02-01", None, "2024-02-29"),
         ("2024-01-01T00:00 2024-01-01T01:00 2024-01-01T02:00", None, "2024-01-01T02:30"),
         ("2024-01-01T07:10 2024-01-02T06:50 2024-01-03T07:20", None, "2024-01-04T08:00"),
@@ -79,3 +80,13 @@ def test_a_date_that_may_be_of_two_periods_is_refused(
 def test_other_dates_are_accepted(stored: str, zone: str | None, stamp: str) -> None:
     """Those of the same convention, and all where none is known."""
     assert (len(post(stored, None, zone, stamp)[0]), post(stored, None, zone, stamp)[1]) == (1, [])
+
+
+def test_dates_of_another_timezone_are_not_matched() -> None:
+    """The midnights of Berlin are evenings in New York, of which nobody can say which date they are."""
+    known = {"a": KnownSeries(Calendar("D", "Europe/Berlin"), np.array(BERLIN.split(), "M8[us]"))}
+    body = orjson.dumps({"observations": [{"id": "a", "timestamp": "2024-03-01", "value": 9.0}]})
+
+    parsed = parse_observations(body, BodyOptions(timezone="America/New_York"), 10, lambda _: known)
+
+    assert [one.finding.code for one in parsed.faults] == ["TIMESTAMPS_OFF_CALENDAR"]
