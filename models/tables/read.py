@@ -25,7 +25,7 @@ from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_number
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
-from models.tables.time_parts import join_date
+from models.tables.time_parts import is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
 
 FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
@@ -158,6 +158,8 @@ def read_columns(
     if layout.wide:
         _refuse_dots(layout)
         _refuse_long(reading)
+    else:
+        _refuse_parts(reading)
     return reading
 
 
@@ -228,6 +230,23 @@ def _refuse_long(reading: ParsedTable) -> None:
                 about="id",
                 missing=True,
             )
+
+
+def _refuse_parts(reading: ParsedTable) -> None:
+    """Raise TableInvalid for a long file of one series whose times repeat since a column that is not used has a part of them."""
+    layout, columns = reading.layout, reading.sheet.columns
+    if layout.ids or not any(is_time_part(name, columns[name]) for name in layout.ignored):
+        return
+    walls = reading.times.walls
+    _, firsts, counts = np.unique(walls[~np.isnat(walls)], return_index=True, return_counts=True)
+    explained = reading.explain_repeats() if (counts > 1).any() else None
+    if explained is not None:
+        first, second = reading.sheet.rows[walls == walls[~np.isnat(walls)][firsts[counts > 1][0]]][:2]
+        raise TableInvalid(
+            f"has timestamps that repeat: rows {first} and {second} have the same. {explained[0]}",
+            hint=explained[1],
+            about=TIME,
+        )
 
 
 def _no_numbers(reading: ParsedTable, name: str, fault: CellFault) -> TableInvalid:

@@ -430,6 +430,11 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         (of_years("year,period", "{}"), USUAL, "one column, such as 2024-01[.]$"),
         (of_years("Year,Period", "M1{}", first=2), USUAL, "Take out the rows of M13"),
         (
+            of_years("Year,Period", "M0{}").replace("sales", "Value"),
+            USUAL,
+            "rows 2 and 3 have .*Write 'Year', 'Period' as",
+        ),
+        (
             "Day,From,To,kWh\n"
             + "".join(f"2024-01-0{1 + at % 2},0{at}:00,0{at + 1}:00,{at // 2}\n" for at in range(8)),
             USUAL,
