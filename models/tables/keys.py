@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.tables.cells import as_text
 from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
 from models.tables.sheet import Sheet
-from models.tables.time_parts import PARTS_OF_YEARS, is_fiscal, is_time_part, plain_part
+from models.tables.times.time_parts import PARTS_OF_YEARS, is_fiscal, is_time_part, plain_part
 
 MOST_KEYS, MOST_TRIED = 3, 12
 BESIDE_WORDS = (

@@ -8,13 +8,13 @@ from typing import Any
 
 from models.columns import find_column, find_columns
 from models.tables.cells import as_text
-from models.tables.date_forms import looks_dated
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
-from models.tables.headers import are_years, refuse_times_in_header
-from models.tables.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
-from models.tables.time_parts import ends_rows
+from models.tables.times.date_forms import looks_dated
+from models.tables.times.headers import are_years, refuse_times_in_header
+from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
+from models.tables.times.time_parts import ends_rows
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
 

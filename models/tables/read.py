@@ -13,10 +13,7 @@ from models.tables import content as formats
 from models.tables.cells import as_text
 from models.tables.content import decode, find_kind, unpack
 from models.tables.csv_text import read_csv
-from models.tables.date_forms import looks_dated
-from models.tables.dates import Times, read_times
 from models.tables.faults import TIME, VALUE, CellFault, TableInvalid, advise_notes
-from models.tables.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
 from models.tables.keys import explain_repeats, is_one_key
@@ -25,7 +22,10 @@ from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_number
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
-from models.tables.time_parts import is_time_part, join_date
+from models.tables.times.date_forms import looks_dated
+from models.tables.times.dates import Times, read_times
+from models.tables.times.hours import join_clock, join_texts, read_clock, unpivot_hours
+from models.tables.times.time_parts import is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
 
 FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})

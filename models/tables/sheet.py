@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.columns import find_column
 from models.errors import Finding
-from models.tables.date_forms import looks_dated
 from models.tables.faults import CellFault, TableInvalid
+from models.tables.times.date_forms import looks_dated
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -29,6 +29,8 @@ FORECAST_BYTES, SCORE_BYTES, OBSERVATION_BYTES = 2_200, 350, 150
 """docs/operations.md: 2.2 KB for 12 steps and nine quantiles, and 0.35 KB for each scored step with its sums."""
 GROWTH_MEBIBYTES, MORE_FILES, MORE_THREADS = 48.0, 8, 4
 """What the second half may add: another network in memory, and what a training's last reads left open."""
+MOST_MODELS = 2
+"""Versions in memory: by default 64 of the champions that follow each other would stay there, some megabytes each."""
 WAIT_SECONDS = 600.0
 
 
@@ -119,7 +121,7 @@ def trainings(home: Path, address: str) -> Iterator[list[int]]:
 def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str]) -> None:
     """Memory, descriptors, threads, and the size of the database."""
     home, uri = registered
-    with almanac_service(home, uri) as service:
+    with almanac_service(home, uri, environment={"ALMANAC_MAX_MODELS": str(MOST_MODELS)}) as service:
         began, requests = time.monotonic(), life(range(SERIES))
         process = psutil.Process(service.process.pid)
         sizes, statuses = [], Counter[int]()

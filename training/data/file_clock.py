@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import NO_OFFSET, Timestamps, load_timezone, to_instants, to_local_times
 from models.calendar.zone_inference import recognize_zone
 from models.errors import Finding
-from models.tables.dates import Times
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
+from models.tables.times.dates import Times
 
 UTC = ("UTC", "Etc/UTC", "GMT")
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from models.calendar.timestamps import NO_OFFSET
-from models.tables.dates import Times, read_times
 from models.tables.faults import TableInvalid
+from models.tables.times.dates import Times, read_times
 
 
 def read(cells: list[Any], form: str | None = None) -> Times:

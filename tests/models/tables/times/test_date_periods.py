@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.tables.dates import Times, read_times
 from models.tables.faults import TableInvalid
+from models.tables.times.dates import Times, read_times
 
 QUARTERS = [(2015 + at // 4, at % 4 + 1) for at in range(12)]
 FORMS = ["{1}/{0}", "{0}/{1}", "{0}-{1}", "{0}.{1}", "{0}-0{1}", "{0}0{1}"]

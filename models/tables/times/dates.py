@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import EARLIEST, LATEST, NO_OFFSET, Timestamps, common_offset, parse_timestamp
 from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_time_text
-from models.tables.centuries import refuse_century, settle_century
-from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
-from models.tables.date_order import (
+from models.tables.faults import DATE_HINT, TIME, CellFault, Place
+from models.tables.sheet import Rows
+from models.tables.times.centuries import refuse_century, settle_century
+from models.tables.times.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
+from models.tables.times.date_order import (
     YEAR_ALONE,
     YEAR_HINT,
     first_doubt,
@@ -25,11 +27,9 @@ from models.tables.date_order import (
     refuse_swapped,
     settle_order,
 )
-from models.tables.date_periods import read_periods, refuse_weeks
-from models.tables.eras import refuse_buddhist
-from models.tables.faults import DATE_HINT, TIME, CellFault, Place
-from models.tables.misplaced import mend_octobers, refuse_moved_weeks
-from models.tables.sheet import Rows
+from models.tables.times.date_periods import read_periods, refuse_weeks
+from models.tables.times.eras import refuse_buddhist
+from models.tables.times.misplaced import mend_octobers, refuse_moved_weeks
 
 READ_HINT = "If that is wrong, give --date-format."
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."

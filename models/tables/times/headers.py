@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.tables.cells import as_time_text
-from models.tables.date_forms import MONTHS, is_dated, looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
+from models.tables.times.date_forms import MONTHS, is_dated, looks_dated
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from models.errors import Finding
-from models.tables.date_forms import Form
 from models.tables.faults import Place
+from models.tables.times.date_forms import Form
 
 FEWEST, MOST_DAYS = 4, 7
 """Rows whose steps tell what belongs where; and days of a week, of which all may be misplaced."""

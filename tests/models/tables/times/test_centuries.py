@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.tables.dates import read_times
 from models.tables.faults import TableInvalid
+from models.tables.times.dates import read_times
 
 MONTHS = ("Jan", "May", "Sep")
 

@@ -8,9 +8,9 @@ from typing import Any
 from models.columns import NAMES
 from models.errors import Finding
 from models.tables.cells import as_time_text
-from models.tables.date_forms import MONTHS, looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
+from models.tables.times.date_forms import MONTHS, looks_dated
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
 DAYS, WEEKS, QUARTERS = ("day", "tag", "dd"), ("week", "woche", "kw", "isoweek"), ("quarter", "quartal")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from models.columns import find_column
 from models.errors import Finding
 from models.tables.cells import as_time_text
-from models.tables.date_forms import looks_dated
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
+from models.tables.times.date_forms import looks_dated
 
 CLOCKS = frozenset(
     {"time", "clock", "hour", "uhrzeit", "zeit", "stunde", "time of day", "heure", "hora", "hours", "hr"}

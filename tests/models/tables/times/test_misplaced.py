@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.tables.dates import Times, read_times
 from models.tables.faults import TableInvalid
+from models.tables.times.dates import Times, read_times
 
 
 def read(cells: list[str] | list[float]) -> Times:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import Finding
-from models.tables.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, without_label
 from models.tables.faults import DATE_HINT, CellFault, Place
+from models.tables.times.date_forms import DAY_FIRST, MONTH_FIRST, WEEKDAY, YEAR_FIRST, Form, without_label
 
 YEAR_ALONE, _LONGER = re.compile(r"\d{4}"), re.compile(r"\d{4}-\d\d")
 _MONTH_ALONE, _DAY = re.compile(r"\d{4}-\d\d"), re.compile(r"\d{4}-\d\d-\d\d")

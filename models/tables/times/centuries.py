@@ -6,8 +6,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tables.date_forms import EARLIEST_SHORT, Form, without_label
 from models.tables.faults import Place
+from models.tables.times.date_forms import EARLIEST_SHORT, Form, without_label
 
 Readings = Sequence[tuple[datetime, int | None] | None]
 
