@@ -1,10 +1,11 @@
-"""Level change: a history whose level jumps and stays, as after a change of unit, read as if it always had the newest one."""
+"""Level change: a history that jumps to a level where it has never been, as after a change of unit, read as if it always had it."""
 
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.calendar.frequency import Frequency
 from models.errors import Finding
 from models.series import Series
 from models.values import Values
@@ -18,8 +19,14 @@ LEAST_JUMP = math.log(LEAST_FACTOR)
 OTHER_JUMPS = 0.5
 """Largest other jump on both levels, as a share of the jump, both as logarithms: growth and seasons do not jump once."""
 
-FEWEST_BEFORE, FEWEST_AFTER = 8, 5
+LEAST_DISTANCE = 0.25
+"""Least distance of the new level from all values before it, in the same way: after a dip, growth is no new level."""
+
+FEWEST_BEFORE, FEWEST_AFTER = 8, 6
 """Values on each side that show a level; before it at least a season, whose jumps are known then."""
+
+WEEKS, WEEK = 2, 7 * 86_400 * 10**9
+"""Weeks, and nanoseconds of one, on each side of days and shorter steps: a weekend, a week of promotion and a shutdown are no new level."""
 
 MOST_CHANGES = 3
 
@@ -37,14 +44,15 @@ class LevelChange:
     factor: float
 
 
-def find_level_change(values: Values, season: int) -> LevelChange | None:
-    """Return where positive values jump the last time, to a level that they keep: none after the jump is like one of the level before.
+def find_level_change(values: Values, season: int, fewest: int = FEWEST_AFTER) -> LevelChange | None:
+    """Return where positive values jump the last time, to a level where they have never been before.
 
     The factor is that of the first values after the jump and those at the same place of the season before it.
 
     Args:
         values: Oldest first, NaN where missing, shape (steps,).
         season: Steps of a season.
+        fewest: Steps on each side that show a level.
     """
     known = np.flatnonzero(~np.isnan(values))
     numbers = values[known]
@@ -56,12 +64,12 @@ def find_level_change(values: Values, season: int) -> LevelChange | None:
     if not len(large):
         return None
     cut, start = int(large[-1]) + 1, int(large[-2]) + 1 if len(large) > 1 else 0
-    before, after = logs[start:cut], logs[cut:]
-    if len(before) < max(FEWEST_BEFORE, season) or len(after) < FEWEST_AFTER:
+    if cut - start < max(FEWEST_BEFORE, season, fewest) or len(logs) - cut < max(FEWEST_AFTER, fewest):
         return None
+    before, after = logs[:cut], logs[cut:]
     others = np.concatenate([jumps[start : cut - 1], jumps[cut:]])
-    is_apart = before.min() > after.max() or before.max() < after.min()
-    if not is_apart or others.max() > OTHER_JUMPS * jumps[cut - 1]:
+    distance = max(before.min() - after.max(), after.min() - before.max())
+    if distance < LEAST_DISTANCE * jumps[cut - 1] or others.max() > OTHER_JUMPS * jumps[cut - 1]:
         return None
     at = int(known[cut])
     change = _seasonal_change(values, at, season)
@@ -92,13 +100,20 @@ def continue_level(series: Series, newest: int) -> Series:
     """
     if series.frequency is None:
         return series
-    season, start = series.frequency.season_length, max(len(series) - newest, 0)
+    season, start, fewest = series.frequency.season_length, max(len(series) - newest, 0), _fewest(series.frequency)
     values, findings = series.values, list[Finding]()
-    while len(findings) < MOST_CHANGES and (change := find_level_change(values[start:], season)) is not None:
+    while len(findings) < MOST_CHANGES and (change := find_level_change(values[start:], season, fewest)) is not None:
         values = np.array(values)
         values[: start + change.at] *= change.factor
         findings.append(_finding(start + change.at, change.factor))
     return replace(series, values=values, findings=(*series.findings, *reversed(findings))) if findings else series
+
+
+def _fewest(frequency: Frequency) -> int:
+    """Return the fewest steps that show a level."""
+    if frequency.nanoseconds is not None:
+        return max(FEWEST_AFTER, WEEKS * WEEK // frequency.nanoseconds)
+    return {"D": WEEKS * 7, "B": WEEKS * 5}.get(frequency.unit, FEWEST_AFTER)
 
 
 def _seasonal_change(values: Values, at: int, season: int) -> float | None:
@@ -114,8 +129,8 @@ def _seasonal_change(values: Values, at: int, season: int) -> float | None:
 def _finding(at: int, factor: float) -> Finding:
     return Finding(
         CODE,
-        f"From index {at} on the values lie {factor:.3g} times as high as before, and stay there: the model reads those before it "
-        f"times {factor:.3g}.",
+        f"From index {at} on the values lie {factor:.3g} times as high as before, where they have never been: the model reads those "
+        f"before it times {factor:.3g}.",
         f"/values/{at}",
         "If the unit has changed, send all values in one unit.",
     )

@@ -51,7 +51,7 @@ def expressions() -> Iterator[str]:
         for panel in json.loads((DEPLOY / "grafana" / f"{name}.json").read_text(encoding="utf-8"))["panels"]:
             yield from (target["expr"].replace("$model", ".*") for target in panel["targets"])
     for rule in yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]:
-        yield re.sub(r" (==|>=|<=|>|<) (?!bool)", r" \1 bool ", rule["expr"])
+        yield re.sub(r" (==|!=|>=|<=|>|<) (?!bool)", r" \1 bool ", rule["expr"])
 
 
 def test_every_expression_has_a_value(

@@ -48,7 +48,9 @@ def test_a_jump_that_stays_is_found(values: Values, season: int, at: int, factor
         100 * 1.3 ** np.arange(40.0),  # growth
         np.where(np.arange(60) % 12 < 6, 1.0, 90.0),  # a season
         jump(MONTHS, 48, 0.4),  # a shift that networks know
-        jump(MONTHS, 57, 0.001),  # three values
+        jump(MONTHS, 55, 0.001),  # five values
+        np.where((np.arange(60) > 30) & (np.arange(60) < 48), 1.0, 1000.0)
+        * (1 + np.arange(60) / 60),  # a dip that ends
         jump(MONTHS, 6, 0.001),  # less than a season
         np.where((np.arange(60) > 30) & (np.arange(60) < 40), 1.0, 1000.0),  # a level that ends
         jump(MONTHS, 48, 0.001) - 5.0,  # below zero
@@ -73,12 +75,35 @@ def test_any_history_has_a_change_within_it_or_none(values: list[float], season:
 
 
 def test_a_change_of_unit_leaves_the_forecast_as_it_would_be() -> None:
-    """Twice, too; the warning names where, and the history that is stored stays as it was sent."""
-    sent = jump(jump(np.tile(MONTHS, 2), 40, 1000.0), 90, 0.001)
-    series, usual = (Series.make(one, start="2014-01", frequency="M") for one in (sent, np.tile(MONTHS, 2)))
+    """Twice, too; the warnings name where, and the history that is stored stays as it was sent."""
+    usual = np.tile(MONTHS, 2)
+    sent = jump(jump(usual, 40, 1000.0), 90, 1000.0)
+    series, plain = (Series.make(one, start="2014-01", frequency="M") for one in (sent, 1e6 * usual))
 
-    found, expected = load_starter(parse_frequency("M")).forecast([series, usual], 12)
+    found, expected = load_starter(parse_frequency("M")).forecast([series, plain], 12)
 
     np.testing.assert_allclose(found.median, expected.median, rtol=1e-4)
     assert [one.pointer for one in found.warnings if one.code == CODE] == ["/values/40", "/values/90"]
-    assert continue_level(usual, 120) is usual
+    assert continue_level(plain, 120) is plain
+
+
+HOURS = np.arange(24 * 26 + 10)
+DAYS = np.arange(400)
+
+
+@pytest.mark.parametrize(
+    ("values", "frequency"),
+    [
+        (np.where(HOURS // 24 % 7 < 5, 100.0, 8.0), "h"),  # weekends
+        (np.where(HOURS[: 24 * 7] // 24 % 7 < 5, 100.0, 8.0), "h"),
+        (np.where(DAYS % 28 < 7, 500.0, 100.0)[:145], "D"),  # promotions
+        (np.where(DAYS[:105] < 95, 100.0, 500.0), "D"),  # the first one
+        (np.where((DAYS >= 355) & (DAYS < 362), 12.0, 100.0)[:361], "D"),  # a shutdown
+        (np.where(np.arange(1125) % 365 < 90, 100.0, 4.0), "D"),  # skiing
+    ],
+)
+def test_levels_that_come_back_or_have_just_begun_are_no_change(values: Values, frequency: str) -> None:
+    """Two weeks show a level of days and hours."""
+    series = Series.make(values, start="2024-01-01", frequency=frequency)
+
+    assert continue_level(series, len(series)) is series
