@@ -12,7 +12,7 @@ from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
 from models.tables.times.date_forms import looks_dated
-from models.tables.times.headers import are_years, refuse_times_in_header
+from models.tables.times.headers import are_years_or_months, refuse_times_in_header
 from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.times.time_parts import ends_rows
 
@@ -204,8 +204,8 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
 
 
 def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
-    """Return the column with the times of day beside one of dates, or None; beside years it is a period of them."""
-    if are_years(sheet.columns[time]):
+    """Return the column with the times of day beside one of dates, or None; beside years and months it is a period of them."""
+    if are_years_or_months(sheet.columns[time]):
         return None
     for name in sheet.names:
         if name == time or name in taken or not _may_be_clock(name, sheet.columns[name]):

@@ -5,10 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from models.columns import NAMES
 from models.tables.cells import as_time_text
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
-from models.tables.times.date_forms import MONTHS, is_dated, looks_dated
+from models.tables.times.date_forms import MONTHS, SAMPLE, is_dated, looks_dated
+from models.tables.times.time_parts import DAYS, PARTS_OF_YEARS, plain_part
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 
@@ -38,6 +40,8 @@ _PERIODS = {
 Words that begin names of stores and sensors as well, such as S1 and T1, are left out.
 """
 _YEAR = r"^\s*(?:FY ?)?(?:(?:19|20)\d\d(?:[/-]\d{2,4})?|(?:19|20)\d\d\.0+)\s*$"
+_SPAN = re.compile(r"\s*(?:FY ?)?(\d{4})[/-](\d\d)\s*")
+_TEN_DIGITS = re.compile(r"\d{10}")
 
 
 def refuse_times_in_header(sheet: Sheet) -> None:
@@ -61,12 +65,14 @@ def _refuse_weekdays(names: Sequence[str]) -> None:
 
 
 def _refuse_periods(sheet: Sheet) -> None:
-    """Raise TableInvalid if the header has quarters, half-years, months or weeks in figures, and a column has years."""
+    """Raise TableInvalid if the header has quarters, half-years, months or weeks in figures, and years are the only times."""
     for what, (fewest, most, words, example) in _PERIODS.items():
         found = {number: name for name in sheet.names if (number := _number_in(name, words))}
         if sorted(found)[:fewest] != list(range(1, fewest + 1)) or max(found) > most:
             continue
-        if any(are_years(column) for name, column in sheet.columns.items() if name not in found.values()):
+        others = [name for name in sheet.names if name not in found.values()]
+        years = [name for name in others if _are_years(sheet.columns[name])]
+        if years and not _has_times(sheet, [name for name in others if name not in years]):
             raise TableInvalid(
                 f"has {what} as columns, such as {found[1]!r}.",
                 hint=f"Write one row for each: a column of {what}, such as {example}, and one of values.",
@@ -86,8 +92,26 @@ def _number_in(name: str, words: str) -> int:
     return _ROMAN.get(match[2]) or int(match[2])
 
 
-def are_years(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
-    """Return whether all cells of a column are years, such as 2024, FY2024 or 2023/24."""
+def _are_years(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether all cells of a column are years, such as 2024, FY2024 or 2023/24; months such as 2020-01 are none."""
+    if not are_years_or_months(column):
+        return False
+    spans = (_SPAN.fullmatch(text) for text in as_time_text(column).drop_null().unique().to_pylist())
+    return all((int(span[1]) + 1) % 100 == int(span[2]) for span in spans if span)
+
+
+def _has_times(sheet: Sheet, names: Sequence[str]) -> bool:
+    """Return whether one of some columns has dates, or is named as times or a part of them and has figures."""
+    for name in names:
+        is_named = name.lower() in {*NAMES["timestamp"], *DAYS} or plain_part(name) in PARTS_OF_YEARS
+        cells = as_time_text(sheet.columns[name].slice(0, SAMPLE)).to_pylist() if is_named else ()
+        if any(cell and cell.strip()[:1].isdigit() for cell in cells) or looks_dated(sheet.columns[name]):
+            return True
+    return False
+
+
+def are_years_or_months(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether all cells of a column are years or months, such as 2024, FY2024, 2023/24 or 2020-01."""
     import pyarrow.compute as pc
 
     years = pc.match_substring_regex(as_time_text(column).drop_null(), _YEAR)
@@ -106,6 +130,8 @@ def _refuse_dates(sheet: Sheet) -> None:
             missing=True,
         )
     dates = [name for name in names if is_dated(name)]
+    if _has_times(sheet, [name for name in names if name not in dates]):  # then ten digits are ids
+        dates = [name for name in dates if not _TEN_DIGITS.fullmatch(name)]
     if len(dates) > 1 and 2 * len(dates) > len(names):
         raise TableInvalid(
             f"has dates as columns, such as {dates[0]!r}.",

@@ -27,7 +27,7 @@ BEGINNINGS = frozenset({"hb", "hour beginning", "hour begin", "hour start", "hou
 """Names of a column of hours that are named by their start."""
 
 HOUR_WORDS = frozenset({"hour", "stunde", "heure", "hora", "hours", "hr"})
-"""Names of a column of hours, of which nobody knows whether they are named by their end if 0 and 24 are missing."""
+"""Names of a column of hours; if these are numbers without 0 and 24, nobody knows whether they are named by their end."""
 
 PERIODS = frozenset({"period", "settlement period", "settlementperiod", "sp", "trading period", "interval", "block"})
 """Names of a column that counts the periods of a day from 1."""
@@ -87,7 +87,7 @@ def _read_texts(texts: Sequence[str], kind: str, name: str) -> ClockTimes | None
     """Return distinct cells as times of day."""
     if all(match := [_CLOCK.fullmatch(text) for text in texts]):
         minutes = np.array([60 * int(one[1]) + int(one[2]) for one in match if one], dtype=np.int64)
-        return _settle(minutes, name, kind, is_sure=kind not in HOUR_WORDS)
+        return _settle(minutes, name, kind)
     if not all(re.fullmatch(r"\d{1,4}", text) for text in texts):
         return None
     return _read_numbers(np.array(texts, dtype=np.int64), kind, name)
@@ -110,18 +110,17 @@ def _read_numbers(numbers: Minutes, kind: str, name: str) -> ClockTimes | None:
             hint="Write dates and hours as one column of times with their offsets, such as 2024-10-27T02:00+01:00.",
             about=TIME,
         )
-    return _settle(numbers * 60, name, kind)
+    return _settle(numbers * 60, name, kind, is_sure=kind not in HOUR_WORDS)
 
 
-def _settle(minutes: Minutes, name: str, kind: str, *, is_sure: bool = False) -> ClockTimes | None:
+def _settle(minutes: Minutes, name: str, kind: str, *, is_sure: bool = True) -> ClockTimes | None:
     """Return times of day; if 24:00 is one of them and 00:00 is not, each names the end of its period.
 
-    With neither of them the starts are read, in doubt unless `is_sure` or the name says so.
+    With neither of them the starts are read, in doubt unless `is_sure`.
     """
     most, least = int(minutes.max()), int(minutes.min())
     if most < DAY and kind not in ENDINGS:
-        in_doubt = least > 0 and not is_sure and kind not in BEGINNINGS
-        return ClockTimes(minutes, doubt=_doubt(name, least) if in_doubt else "")
+        return ClockTimes(minutes, doubt=_doubt(name, least) if least > 0 and not is_sure else "")
     if least == 0 or most > DAY:
         return None
     step = int(np.diff(np.unique(minutes)).min()) if len(np.unique(minutes)) > 1 else 60

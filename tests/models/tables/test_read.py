@@ -416,6 +416,9 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         ("Year,Q1,Q2,Q3,Q4\n2022,1,2,3,4\n2023,1,2,3,4\n", USUAL, "quarters as columns, such as 'Q1'.*2024-Q1"),
         ("FY,I. Quartal,II. Quartal,III. Quartal,IV. Quartal\nFY2022,1,2,3,4\n", USUAL, "has quarters as columns"),
         ("a,Year,H1,H2\nx,2022,1,2\nx,2023,1,2\n", USUAL, "has half-years as columns"),
+        ("season,H1,H2\n2020-21,1,2\n2021-22,1,2\n", USUAL, "has half-years as columns"),
+        ("season,H1,H2\n2010/11,1,2\n2011/12,1,2\n", USUAL, "has half-years as columns"),
+        ("item,2024010100,2024010101\na,1,2\n", USUAL, "has dates as columns"),
         (f"Jahr,{','.join(f'KW{at:02d}' for at in range(1, 53))}\n2022{',1' * 52}\n", USUAL, "has weeks as columns"),
         (f"year,{','.join(f'M{at:02d}' for at in range(1, 13))}\n2022{',1' * 12}\n", USUAL, "has months as columns"),
         (
@@ -462,6 +465,31 @@ def test_a_column_of_another_use_is_named(data: str, options: ReadOptions, words
     """And never taken for a series or its key."""
     with pytest.raises(TableInvalid, match=words):
         read(data.encode(), options=options)
+
+
+@pytest.mark.parametrize("series", ["H1,H2", "Q1,Q2,Q3,Q4", "2024010101,2024010102", "2012022001"])
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        ("date,year", ["2024-01-30,2024", "2024-01-31,2024"]),
+        ("date,capacity", [f"2024-01-{day:02d},{1999 + day}" for day in range(1, 16)]),
+        ("year,month", ["2020,1", "2020,2"]),
+        ("year,month", ["2020,Jan", "2020,Feb"]),
+        ("month", ["2020-01", "2020-02"]),
+        ("month", ["202001", "202002"]),
+    ],
+)
+def test_series_with_names_like_periods_are_read_beside_times(first: str, rows: list[str], series: str) -> None:
+    """Hospitals, sensors and items are named so, too; years alone beside them are refused."""
+    names = series.split(",")
+    lines = [",".join([row, *(str(10 * at + place) for place in range(len(names)))]) for at, row in enumerate(rows)]
+
+    reading = read("\n".join([f"{first},{series}", *lines]).encode())
+
+    assert not reading.faults()
+    assert len(np.unique(reading.times.walls)) == len(rows)
+    for place, name in enumerate(names):
+        assert reading.values[name].values.tolist() == [10.0 * at + place for at in range(len(rows))]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_an_hour_beside_a_date_is_the_start_of_its_hour(name: str, cells: list[s
     assert ("PERIOD_ENDING" in {one.code for one in reading.findings}) == ends
 
 
-@pytest.mark.parametrize("cells", [["5"], [str(hour) for hour in range(1, 13)], ["0500", "0600"], ["05:00"]])
+@pytest.mark.parametrize("cells", [["5"], [str(hour) for hour in range(1, 13)], [str(hour) for hour in range(1, 24)]])
 def test_hours_without_0_and_24_are_in_doubt(cells: list[str]) -> None:
     """They may be a part of a day of either kind: a finding says so, and a service refuses to store them; the name settles it."""
     for name, hours in (("Hour", cells), ("hour beginning", cells), ("hour ending", cells)):
@@ -60,9 +60,16 @@ def test_hours_without_0_and_24_are_in_doubt(cells: list[str]) -> None:
                 read_columns(sheet, ReadOptions(), strict=True)
 
 
-def test_clocks_are_not_in_doubt() -> None:
-    """A reading at eight is not an hour."""
-    reading = read(["date,time,y", "2024-01-01,08:00,1", "2024-01-02,08:00,2"])
+@pytest.mark.parametrize("name", ["hour", "time"])
+@pytest.mark.parametrize("form", ["{:02d}:00", "{:02d}00", "{}00", "{:02d}:00:00"])
+def test_clocks_are_not_in_doubt(name: str, form: str) -> None:
+    """The opening hours of a shop are no numbered hours, and a service stores them."""
+    lines = [f"date,{name},y", *(f"2024-01-01,{form.format(hour)},{hour}" for hour in range(9, 18))]
+
+    reading = read_columns(read_sheet("\n".join(lines).encode()), ReadOptions(), strict=True)
+
+    assert stamps(reading) == STARTS[9:18]
+    assert reading.values["y"].values.tolist() == [float(hour) for hour in range(9, 18)]
     assert "PERIOD_UNCLEAR" not in {one.code for one in reading.findings}
 
 
