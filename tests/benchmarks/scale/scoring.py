@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,9 +19,9 @@ import psutil
 
 from models import starters
 from models.covariates import CovariateNames
-from models.forecaster import BATCH
+from models.forecaster import BATCH, Forecaster
 from models.forecasting.request import ForecasterRequest
-from models.forecasting.rows import Row, read_contexts
+from models.series import Series
 from tests.prove.ray_environment import PYTHON as RAY
 from tests.prove.ray_environment import environment
 from training.bulk.layout import find_parts
@@ -78,8 +78,8 @@ def digests(folder: Path) -> dict[str, str]:
 def share_of_onnxruntime(data: Path, scratch: Path) -> tuple[float, float, float]:
     """Return onnxruntime's share, and the microseconds of a series alone and of all, by the time of one thread.
 
-    Each part is forecast once, and before that its contexts go through the session alone. The first part does not count:
-    what is loaded once is loaded then.
+    Each part is forecast once, and before that its contexts go through the sessions alone, those of each network that takes part.
+    The first part does not count: what is loaded once is loaded then.
     """
     request = ask(data, scratch)
     layout = find_parts(request.data, request.columns)
@@ -89,14 +89,40 @@ def share_of_onnxruntime(data: Path, scratch: Path) -> tuple[float, float, float
     series = 0
     for part in layout.parts:
         made = make_series(worker.read(part), job.reading).series
-        plan = model.plan(ForecasterRequest(made, HORIZON))
-        rows = [Row(one, plan, "clip", one.future(HORIZON), one.future_phase(model.spec.season_length)) for one in made]
-        batches = [read_contexts(rows[at : at + BATCH], model.spec.context_length) for at in range(0, len(rows), BATCH)]
-        first = timed(lambda batches=batches: [model.quantiles(one) for one in batches])  # type: ignore[misc]
+        calls = [call for at in range(0, len(made), BATCH) for call in recorded(model, made[at : at + BATCH])]
+        first = timed(lambda calls=calls: [session.run(None, inputs) for session, inputs in calls])  # type: ignore[misc]
         second = timed(lambda part=part: worker(part))  # type: ignore[misc]
         if part.number:
             alone, whole, series = alone + first, whole + second, series + part.series
     return alone / whole, 1e6 * alone / series, 1e6 * whole / series
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """A session that notes what it is asked for."""
+
+    session: Any
+    calls: list[tuple[Any, Any]]
+
+    def run(self, names: None, inputs: Any) -> Any:  # noqa: ANN401 - onnxruntime's
+        """Return what the session returns."""
+        self.calls.append((self.session, inputs))
+        return self.session.run(names, inputs)
+
+
+def recorded(model: Forecaster, series: Sequence[Series]) -> list[tuple[Any, Any]]:
+    """Return the sessions that a forecast of series runs, each with its inputs."""
+    calls: list[tuple[Any, Any]] = []
+    networks = [model, *model.parts]
+    sessions = [one._session for one in networks]
+    for one, session in zip(networks, sessions, strict=True):
+        one._session = Recorder(session, calls)
+    try:
+        model.forecast_many([ForecasterRequest(series, HORIZON)])
+    finally:
+        for one, session in zip(networks, sessions, strict=True):
+            one._session = session
+    return calls
 
 
 def timed(work: Callable[[], Any]) -> float:
