@@ -55,8 +55,12 @@ def find_level_change(values: Values, season: int, fewest: int = FEWEST_AFTER) -
         fewest: Steps on each side that show a level.
     """
     known = np.flatnonzero(~np.isnan(values))
-    numbers = values[known]
-    if not may_change_level(np.sort(numbers), len(numbers)):
+    numbers = values[known] if len(known) < len(values) else values
+    if len(numbers) < FEWEST_BEFORE + FEWEST_AFTER or numbers.min() <= 0:
+        return None
+    with np.errstate(over="ignore"):
+        ratios = numbers[1:] / numbers[:-1]
+    if ratios.max() < LEAST_FACTOR and ratios.min() > 1 / LEAST_FACTOR:
         return None
     logs = np.log(numbers)
     jumps = np.abs(np.diff(logs))

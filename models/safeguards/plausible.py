@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from models.errors import Finding
-from models.irregular.implausible import Indices, clip_implausible, find_implausible
-from models.safeguards.level_change import continue_level
+from models.irregular.implausible import Indices, clip_implausible, find_implausible, is_suspicious
+from models.safeguards.level_change import continue_level, may_change_level
 from models.series import Series
 from models.values import Values
 
@@ -21,6 +21,10 @@ SHOWN = 3
 
 def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
     """Return a series as a model reads it: `make_plausible`, on the level of its newest values; arguments as there."""
+    ordered = np.sort(series.values[-newest:])
+    count = int(np.searchsorted(ordered, np.nan))
+    if not (is_suspicious(ordered, count) or may_change_level(ordered, count)):
+        return series
     return continue_level(make_plausible(series, newest, outliers), newest)
 
 
