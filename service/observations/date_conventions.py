@@ -1,42 +1,57 @@
-"""Date conventions: the steps of a stored series whose frequency nobody stated, and rows that write its periods otherwise."""
+"""Date conventions: rows that write the periods of a stored series by another date, or its days without a time."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.calendar.frequency import MONTHS_IN, WEEKDAY_NAMES, Frequency
+from models.calendar.frequency import MONTHS_IN, Frequency
 from models.calendar.grid import locate, timestamps_at
 from models.calendar.timestamps import Timestamps
 from models.irregular.repairs import Repair
-from service.observations.calendar_fit import GridFit, written
+from service.observations.calendar_fit import GridFit, Mask, written
 from service.store.scoring.actuals import DAY_UNITS, dates_of, periods_of
 
-FEWEST = 3
-"""Stored timestamps that show how the dates of a series are written; weeks need one more, since few sales may lie so."""
-MONTH, DAY, WEEK = Frequency("M"), Frequency("D"), np.timedelta64(7, "D")
+FEWEST = 4
+"""Stored timestamps that show how the dates of a series without a frequency are written; of months so many at each end."""
+NO_STEP = np.datetime64("NaT", "us")
 
 
-def find_convention(clock: Timestamps) -> Frequency | None:
-    """Return the steps on which stored timestamps lie: months of one date, one weekday, or days of one time; else None.
+def find_stored(stamps: Timestamps, months: Timestamps) -> tuple[Timestamps, str]:
+    """Return the stored timestamps of a series without a frequency that other dates may mean, and their unit: "M" or "D".
 
     Args:
-        clock: Timestamps of both ends of a series, rising, on its own clock.
+        stamps: `KnownSeries.stamps`, on the clock of the series.
+        months: `KnownSeries.months`, on that clock.
     """
-    days = dates_of(clock)
-    if len(clock) < FEWEST or (clock - days != clock[0] - days[0]).any() or not (np.diff(days) > 0).all():
-        return None
-    months = clock.astype("M8[M]")
-    if (np.diff(months) > np.timedelta64(0)).all() and (_is_same_day(days, months) or _is_last_day(days).all()):
-        return MONTH
-    gaps = np.diff(days)
-    if len(clock) > FEWEST and gaps.min() == WEEK and (gaps % WEEK == np.timedelta64(0)).all():
-        return Frequency(f"W-{WEEKDAY_NAMES[(int(days[0].astype('M8[D]').astype(np.int64)) + 3) % 7]}")
-    return DAY
+    if _are_months(months):
+        return months, "M"
+    return stamps if _are_days(stamps) else stamps[:0], "D"
 
 
-def has_each_month(clock: Timestamps) -> bool:
-    """Return whether the months at both ends of a series follow each other: then it has no longer steps."""
-    months = np.diff(clock.astype("M8[M]").astype(np.int64))
-    return bool(len(months)) and bool(months[0] == months[-1] == 1)
+def match_stored(clock: Timestamps, is_date: Mask, stored: Timestamps, unit: str) -> Timestamps:
+    """Return the stored timestamps that rows of a series without a frequency revise, shape (rows,), NaT for others.
+
+    The first or last day of a stored month is this month, and a date without a time is the stored timestamp on this date. All
+    other rows have to be written as the stored ones are, and none may be a stored timestamp that another row means: else the
+    rows show that the series has other steps, and none is matched.
+
+    Args:
+        clock: New timestamps, on the clock of the series, shape (rows,).
+        is_date: Which of them were written without a time, shape (rows,).
+        stored: From `find_stored`, at least one.
+        unit: From `find_stored`.
+    """
+    found, midnights = np.full(len(clock), NO_STEP), clock == dates_of(clock)
+    if unit == "M":
+        is_like = midnights & (_is_first_day(clock) if _is_first_day(stored).all() else _is_last_day(clock))
+        meant = midnights & (_is_first_day(clock) | _is_last_day(clock))
+    else:
+        is_like = clock - dates_of(clock) == stored[0] - dates_of(stored[:1])
+        meant = midnights & is_date
+    periods, wanted = stored.astype(f"M8[{unit}]"), clock.astype(f"M8[{unit}]")
+    meant &= ~is_like & np.isin(wanted, periods)
+    points = stored[np.searchsorted(periods, wanted[meant])]
+    if (is_like | meant).all() and not np.isin(points, clock).any():
+        found[meant] = points
+    return found
 
 
 def match_dates(clock: Timestamps, fit: GridFit, stored: Timestamps) -> Timestamps:
@@ -50,7 +65,7 @@ def match_dates(clock: Timestamps, fit: GridFit, stored: Timestamps) -> Timestam
         fit: How they lie on the grid of the series.
         stored: Timestamps of both ends of the series, rising, on that clock.
     """
-    found = np.full(len(clock), np.datetime64("NaT"), dtype="M8[us]")
+    found = np.full(len(clock), NO_STEP)
     at = np.flatnonzero(~fit.on_grid & (clock == dates_of(clock)))
     if fit.start is None or not len(stored) or not at.size:
         return found
@@ -74,7 +89,7 @@ def matched_repair(clock: Timestamps, points: Timestamps) -> Repair:
     return Repair("PERIODS_MATCHED", None, len(clock), detail)
 
 
-def _periods(dates: Timestamps, start: np.datetime64, step: Frequency) -> tuple[Timestamps, NDArray[np.bool_]]:
+def _periods(dates: Timestamps, start: np.datetime64, step: Frequency) -> tuple[Timestamps, Mask]:
     """Return the steps of the periods of dates, and which dates are the first or last day of theirs."""
     periods, day = periods_of(dates, step), np.timedelta64(1, "D")
     points = timestamps_at(start, step, periods - periods_of(np.array([start]), step)[0])
@@ -82,11 +97,26 @@ def _periods(dates: Timestamps, start: np.datetime64, step: Frequency) -> tuple[
     return points, at_end & (periods_of(points, step) == periods)
 
 
-def _is_same_day(days: Timestamps, months: Timestamps) -> bool:
-    since = days - months.astype("M8[us]")
-    return bool((since == since[0]).all())
+def _are_months(stored: Timestamps) -> bool:
+    """Return whether stored timestamps are the first or the last days of months that follow each other at both ends."""
+    gaps = np.diff(stored.astype("M8[M]").astype(np.int64))
+    if len(stored) < FEWEST or (np.r_[gaps[: FEWEST - 1], gaps[1 - FEWEST :]] != 1).any():
+        return False
+    is_one_end = bool(_is_first_day(stored).all()) or bool(_is_last_day(stored).all())
+    return is_one_end and bool((stored == dates_of(stored)).all())
 
 
-def _is_last_day(days: Timestamps) -> NDArray[np.bool_]:
-    tomorrow = days + np.timedelta64(1, "D")
-    return np.asarray(tomorrow.astype("M8[M]") != days.astype("M8[M]"))
+def _are_days(stored: Timestamps) -> bool:
+    """Return whether stored timestamps are different dates at one time of day other than midnight."""
+    days = dates_of(stored)
+    if len(stored) < FEWEST or stored[0] == days[0]:
+        return False
+    return bool((stored - days == stored[0] - days[0]).all() and (np.diff(days) > np.timedelta64(0)).all())
+
+
+def _is_first_day(stamps: Timestamps) -> Mask:
+    return np.asarray(stamps.astype("M8[D]") == stamps.astype("M8[M]"))
+
+
+def _is_last_day(stamps: Timestamps) -> Mask:
+    return _is_first_day(stamps + np.timedelta64(1, "D"))

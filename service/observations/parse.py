@@ -189,7 +189,8 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     if kept.any() and not isinstance(columns.timestamps, np.ndarray):
         refuse_buddhist(walls[kept], columns.pointer_to(int(np.argmax(kept)), "timestamp"))
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
-    rows = ParsedRows(np.flatnonzero(kept), valid_ids, walls[kept], offsets[kept], values[kept], columns.zones)
+    cells = walls[kept], offsets[kept], values[kept]
+    rows = ParsedRows(np.flatnonzero(kept), valid_ids, *cells, columns.zones, columns.timestamps)
     valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)
     names, observations = _kept(rows, valid)
     if len(observations) < len(names):

@@ -56,12 +56,11 @@ def doubled(one: np.datetime64, other: np.datetime64, fit: GridFit) -> Timestamp
     )
 
 
-def off_grid(fit: GridFit, stamp: np.datetime64, *, is_stated: bool = True) -> TimestampsOffCalendar:
-    """Return the error of a timestamp between two steps; if nobody stated the frequency, the steps may be others."""
+def off_grid(fit: GridFit, stamp: np.datetime64) -> TimestampsOffCalendar:
+    """Return the error of a timestamp between two steps."""
     text, start = (written(np.array([one]))[0] for one in (stamp, fit.start))
     return TimestampsOffCalendar(
         f"{text} is not a step of {fit.frequency.name} from {start}, the grid of the series.",
         pointer="timestamp",
-        hint=f"The steps beside it are {' and '.join(neighbours(fit, stamp)) or 'others'}."
-        f"{'' if is_stated else ' If the series has other steps, state its `frequency`.'}",
+        hint=f"The steps beside it are {' and '.join(neighbours(fit, stamp)) or 'others'}.",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,7 @@ from models.errors import AlmanacError
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import Faults
-from service.observations.date_conventions import (
-    DAY,
-    FEWEST,
-    MONTH,
-    find_convention,
-    has_each_month,
-    match_dates,
-    matched_repair,
-)
+from service.observations.date_conventions import NO_STEP, find_stored, match_dates, match_stored, matched_repair
 from service.observations.far_dates import (
     far_date_error,
     far_dates_of_series,
@@ -38,7 +31,8 @@ from service.store.observations import Calendar
 FindKnownSeries = Callable[[Sequence[str]], Mapping[str, KnownSeries]]
 """Returns what is stored of series, by name."""
 
-UTC = "UTC"
+UTC, DAY = "UTC", Frequency("D")
+LENGTH_OF_DATE = len("2024-01-31")
 MIN_STORED = 2
 """Stored values that fix the frequency of a series; with fewer it may change."""
 
@@ -54,6 +48,7 @@ class ParsedRows:
         offsets: Microseconds east of UTC, or NO_OFFSET, (rows,).
         values: NaN is a gap, (rows,).
         zones: By series, the timezone that the file states.
+        written: Timestamps of all rows of the body as they were written, or datetime64 of a file.
     """
 
     places: NDArray[np.int64]
@@ -62,6 +57,7 @@ class ParsedRows:
     offsets: NDArray[np.int64]
     values: NDArray[np.float64]
     zones: Mapping[str, str] = field(default_factory=dict)
+    written: Sequence[Any] | Timestamps = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +194,6 @@ class _RowChecker:
         self._kept = kept
         self._faults = faults
         self._fits: dict[tuple[object, ...], GridFit] = {}
-        self._conventions: dict[tuple[object, ...], Frequency | None] = {}
 
     def check_clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
         """Refuse wall clocks that a change of clocks skips; for days and longer a skipped midnight is valid."""
@@ -223,11 +218,11 @@ class _RowChecker:
         members = members[self._kept[members] & ~np.isnan(self._rows.values[members])]
         if not members.size:
             return []
-        step = parse_frequency(frequency) if frequency else self._find_convention(zone, stored)
-        if step is None:
-            return _some(self._snap_inferred(members, zone, stored))
-        known = stored.calendar.frequency
-        if frequency and known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
+        if frequency is None:
+            matched = self._match_stored(members, zone, stored)
+            return _some(matched or self._snap_inferred(members, zone, stored))
+        step, known = parse_frequency(frequency), stored.calendar.frequency
+        if known not in {None, frequency} and len(stored.stamps) >= MIN_STORED:
             self._refuse_all(members, mismatch(str(known), frequency))
             return []
         fit = self._fit(step, zone, stored.stamps, self._stamps[members])
@@ -236,39 +231,43 @@ class _RowChecker:
         if not len(stored.stamps) and 2 * fitting < len(members):
             self._refuse_all(members, wrong_frequency(fitting, len(members), step))
             return []
-        points = self._match(clock, fit, stored, zone, stated=frequency is not None)
+        points = self._match(clock, fit, stored, zone)
         meant = ~np.isnat(points)
         for place in np.flatnonzero(~(fit.on_grid | meant) | fit.too_far).tolist():
-            error = (
-                too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place], is_stated=bool(frequency))
-            )
+            error = too_far(clock[place]) if fit.too_far[place] else off_grid(fit, clock[place])
             self._refuse(int(members[place]), error)
         if meant.any():
-            self._move(members[meant], points[meant], zone, fit)
+            self._move(members[meant], points[meant], zone, step)
         said = [matched_repair(clock[meant], points[meant])] if meant.any() else []
         return said + _some(self._snap(members, clock, fit, zone))
 
-    def _find_convention(self, zone: str | None, stored: KnownSeries) -> Frequency | None:
-        """Return how the dates of a stored series without a frequency are written, computed once for equal ones."""
-        if len(stored.stamps) < FEWEST:
+    def _match_stored(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
+        """Give rows of a series without a frequency the stored timestamps that they revise."""
+        if stored.calendar.timezone not in {None, zone}:
             return None
-        key = (zone, stored.stamps.tobytes())
-        if key not in self._conventions:
-            self._conventions[key] = find_convention(calendar_clock(stored.stamps, DAY, zone))
-        return self._conventions[key]
+        shown, unit = find_stored(*(calendar_clock(one, DAY, zone) for one in (stored.stamps, stored.months)))
+        if not len(shown):
+            return None
+        clock = calendar_clock(self._stamps[members], DAY, zone)
+        texts = [] if isinstance(self._rows.written, np.ndarray) else self._rows.written
+        is_date = np.array([bool(texts) and len(texts[row]) == LENGTH_OF_DATE for row in self._rows.places[members]])
+        points = match_stored(clock, is_date, shown, unit)
+        meant = ~np.isnat(points)
+        if not meant.any():
+            return None
+        self._move(members[meant], points[meant], zone, DAY)
+        return matched_repair(clock[meant], points[meant])
 
     @staticmethod
-    def _match(clock: Timestamps, fit: GridFit, stored: KnownSeries, zone: str | None, *, stated: bool) -> Timestamps:
-        """Return the steps that rows off the grid mean, NaT for others; without a frequency a month may be a quarter's."""
-        if not fit.on_grid.all() and stored.calendar.timezone in {None, zone}:  # dates of another timezone are others
-            ends = calendar_clock(stored.stamps, fit.frequency, zone)
-            if stated or fit.frequency != MONTH or has_each_month(ends):
-                return match_dates(clock, fit, ends)
-        return np.full(len(clock), np.datetime64("NaT"), dtype="M8[us]")
+    def _match(clock: Timestamps, fit: GridFit, stored: KnownSeries, zone: str | None) -> Timestamps:
+        """Return the steps that rows off the grid mean, NaT for others."""
+        if fit.on_grid.all() or stored.calendar.timezone not in {None, zone}:  # dates of another timezone are others
+            return np.full(len(clock), NO_STEP)
+        return match_dates(clock, fit, calendar_clock(stored.stamps, fit.frequency, zone))
 
-    def _move(self, rows: NDArray[np.int64], points: Timestamps, zone: str | None, fit: GridFit) -> None:
+    def _move(self, rows: NDArray[np.int64], points: Timestamps, zone: str | None, step: Frequency) -> None:
         """Give rows the timestamps of their steps."""
-        local = zone is not None and fit.frequency.nanoseconds is None
+        local = zone is not None and step.nanoseconds is None
         self._stamps[rows] = to_instants(points, str(zone)) if local else points
 
     def check_strays(
@@ -316,7 +315,7 @@ class _RowChecker:
         if not moved.size:
             return None
         points = fit.points[moved]
-        self._move(members[moved], points, zone, fit)
+        self._move(members[moved], points, zone, fit.frequency)
         return snapped_repair(len(moved), np.abs(clock[moved] - points).max(), fit.frequency)
 
     def _fit(self, frequency: Frequency, zone: str | None, stored: Timestamps, stamps: Timestamps) -> GridFit:

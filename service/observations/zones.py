@@ -27,7 +27,8 @@ def give_timezone(known: KnownSeries, timezone: str | None) -> KnownSeries:
     """Return a series as it is stored once a request has stated its timezone: its local times are those of the timezone."""
     if timezone is None or known.calendar.timezone is not None or not len(known.stamps):
         return known
-    return replace(known, stamps=to_instants(known.stamps, timezone))
+    stamps, months = (to_instants(one, timezone) for one in (known.stamps, known.months))
+    return replace(known, stamps=stamps, months=months)
 
 
 def find_mixed(

@@ -3,25 +3,27 @@
 import numpy as np
 import orjson
 import pytest
+from starlette.testclient import TestClient
 
 from service.observations.parse import BodyOptions, parse_observations
 from service.store.known_series import KnownSeries
 from service.store.observations import Calendar
+from tests.service.api.routes.test_observations import exported, observe
 
 
 def post(stored: str, frequency: str | None, zone: str | None, stamp: str) -> tuple[list[str], list[str]]:
     """Return where a value is stored, and the codes of what is said of it or why it is refused."""
-    known = {"a": KnownSeries(Calendar(frequency, zone), np.array(stored.split(), "M8[us]"))}
+    ends = np.array(stored.split(), "M8[us]")
+    known = {"a": KnownSeries(Calendar(frequency, zone), ends, ends)}
     body = orjson.dumps({"observations": [{"id": "a", "timestamp": stamp, "value": 9.0}]})
     parsed = parse_observations(body, BodyOptions(), 10, lambda _: known)
     said = [one.code for one in parsed.repairs.get("a", ())] + [one.finding.code for one in parsed.faults]
     return [str(one)[:16] for one in parsed.observations.timestamps], said
 
 
-MONTHS, ENDS = "2023-01-01 2023-02-01 2023-11-01 2023-12-01", "2023-01-31 2023-02-28 2023-11-30 2023-12-31"
+MONTHS, ENDS = "2023-09-01 2023-10-01 2023-11-01 2023-12-01", "2023-01-31 2023-02-28 2023-03-31 2023-04-30"
 QUARTERS = "2022-01-01 2022-04-01 2023-07-01 2023-10-01"
 NOONS = "2024-01-01T12:00 2024-01-02T12:00 2024-01-19T12:00 2024-01-20T12:00"
-WEEKS = "2024-01-01 2024-01-08 2024-05-06 2024-05-13"
 BERLIN = "2023-12-31T23:00 2024-01-01T23:00 2024-07-01T22:00"
 SAID = ["PERIODS_MATCHED"]
 
@@ -30,13 +32,19 @@ SAID = ["PERIODS_MATCHED"]
     ("stored", "frequency", "zone", "stamp", "at"),
     [
         (MONTHS, None, None, "2023-12-31", "2023-12-01T00:00"),
-        (MONTHS, "M", None, "2023-06-30", "2023-06-01T00:00"),
-        (ENDS, None, None, "2023-12-01", "2023-12-31T00:00"),
+        (MONTHS, "M", None, "2023-10-31", "2023-10-01T00:00"),
+        (ENDS, None, None, "2023-02-01", "2023-02-28T00:00"),
         (QUARTERS, "Q-DEC", None, "2023-12-31", "2023-10-01T00:00"),
         ("2021-12-31 2022-12-31 2023-12-31", "Y-DEC", None, "2022-01-01", "2022-12-31T00:00"),
         (NOONS, None, None, "2024-01-20", "2024-01-20T12:00"),
         (NOONS, "D", None, "2024-01-21", "2024-01-21T12:00"),
-        ("2022-12-31T23:00 2023-01-31T23:00 2023-02-28T23:00", None, "Europe/Berlin", "2023-02-28", "2023-01-31T23:00"),
+        (
+            "2022-11-30T23:00 2022-12-31T23:00 2023-01-31T23:00 2023-02-28T23:00",
+            None,
+            "Europe/Berlin",
+            "2023-02-28",
+            "2023-01-31T23:00",
+        ),
     ],
 )
 def test_another_date_of_a_stored_period_is_this_period(
@@ -46,40 +54,63 @@ def test_another_date_of_a_stored_period_is_this_period(
     assert post(stored, frequency, zone, stamp) == ([at], SAID)
 
 
-@pytest.mark.parametrize(
-    ("stored", "frequency", "zone", "stamp"),
-    [
-        (MONTHS, None, None, "2024-01-31"),
-        (MONTHS, "M", None, "2023-06-15"),
-        (QUARTERS, None, None, "2023-12-31"),
-        (WEEKS, None, None, "2024-05-19"),
-        ("2024-01-01 2024-01-02 2024-01-03", None, None, "2024-01-03T07:00"),
-        (BERLIN, None, "Europe/Berlin", "2024-07-02T07:00"),
-    ],
-)
-def test_a_date_that_may_be_of_two_periods_is_refused(
-    stored: str, frequency: str | None, zone: str | None, stamp: str
-) -> None:
-    """At once, and not only when the series is forecast."""
-    assert post(stored, frequency, zone, stamp) == ([], ["TIMESTAMPS_OFF_CALENDAR"])
+def test_a_date_that_is_no_end_of_a_month_is_refused() -> None:
+    """If the frequency is known: nobody can say of which month it is."""
+    assert post(MONTHS, "M", None, "2023-06-15") == ([], ["TIMESTAMPS_OFF_CALENDAR"])
 
 
 @pytest.mark.parametrize(
     ("stored", "zone", "stamp"),
     [
-        (QUARTERS, None, "2023-11-01"),
-        (MONTHS, None, "2024-01-01"),
-        (WEEKS, None, "2024-05-20"),
+        (MONTHS, None, "2024-01-31"),
+        (MONTHS, None, "2023-12-30"),
+        (QUARTERS, None, "2023-10-31"),
+        (MONTHS.removeprefix("2023-09-01 "), None, "2023-12-31"),
+        ("2023-01-15 2023-02-15 2023-03-15 2023-04-15", None, "2023-04-30"),
+        (NOONS, None, "2024-01-20T00:00"),
+        (NOONS, None, "2024-01-21"),
+        (NOONS, None, "2024-01"),
         (BERLIN, "Europe/Berlin", "2024-01-03"),
-        ("2024-01-01 2024-01-08 2024-01-15", None, "2024-01-17"),
-        ("2024-01-01 2024-02-01", None, "2024-02-29"),
-        ("2024-01-01T00:00 2024-01-01T01:00 2024-01-01T02:00", None, "2024-01-01T02:30"),
-        ("2024-01-01T07:10 2024-01-02T06:50 2024-01-03T07:20", None, "2024-01-04T08:00"),
     ],
 )
-def test_other_dates_are_accepted(stored: str, zone: str | None, stamp: str) -> None:
-    """Those of the same convention, and all where none is known."""
-    assert (len(post(stored, None, zone, stamp)[0]), post(stored, None, zone, stamp)[1]) == (1, [])
+def test_other_dates_are_values_of_their_own(stored: str, zone: str | None, stamp: str) -> None:
+    """Without a frequency the series may have any steps."""
+    at, said = post(stored, None, zone, stamp)
+    assert (len(set(at) - {one[:16] for one in stored.split()}), said) == (1, [])
+
+
+IRREGULAR = [
+    "2024-01-01T00:00 2024-01-02T00:00 2024-01-03T00:00 2024-01-03T01:00 2024-01-03T02:00 2024-01-03T23:00",
+    "2024-01-01T09:00 2024-01-02T09:00 2024-01-03T09:00 2024-01-03T09:40",
+    "2024-01-01T09:00 2024-01-02T09:00 2024-01-03T09:00 2024-01-04T11:30",
+    "2024-01-01T09:00 2024-01-02T09:00 2024-01-03T09:00 2024-01-04T09:00 2024-01-04T00:00",
+    "1990-01-01 1990-03-01 1990-07-01 1990-07-09 1991-02-03",
+    "2024-01-01 2024-02-01 2024-03-01 2024-03-02 2024-03-03 2024-03-31",
+    "2024-01-01 2024-02-01 2024-02-15 2024-05-01 2024-06-01 2024-06-30",
+    "2024-01-01 2024-01-08 2024-01-15 2024-01-22 2024-01-23",
+]
+
+
+@pytest.mark.parametrize("stamps", IRREGULAR)
+def test_an_irregular_series_loses_nothing(stored_client: TestClient, stamps: str) -> None:
+    """Rows that come one by one are all stored, and none replaces another, whatever the first ones look like."""
+    said = [observe(stored_client, [("a", stamp, float(at))]) for at, stamp in enumerate(stamps.split())]
+
+    assert {(one["refused"], *one["repairs"]) for one in said} == {(0,)}
+    stored = {np.datetime64(stamp, "s"): value for _, stamp, value in exported(stored_client)}
+    assert stored == {np.datetime64(stamp, "s"): float(at) for at, stamp in enumerate(stamps.split())}
+
+
+def test_a_month_end_revises_a_stored_month_unless_days_come_with_it(stored_client: TestClient) -> None:
+    """Days of one body are days; a last day alone is the month, of which the value is replaced."""
+    months = [("a", f"{year}-{month:02d}-01", 1.0) for year in (2022, 2023) for month in range(1, 13)]
+    observe(stored_client, months)
+
+    (repair,) = observe(stored_client, [("a", "2023-12-31", 2.0), ("a", "2024-01-01", 3.0)])["repairs"]
+    days = observe(stored_client, [("a", f"2023-12-{day}", 4.0) for day in (30, 31)])
+
+    assert (repair["code"], days["repairs"], days["accepted"]) == ("PERIODS_MATCHED", [], 2)
+    assert [value for *_, value in exported(stored_client)][-4:] == [2.0, 4.0, 4.0, 3.0]
 
 
 def test_dates_of_another_timezone_are_not_matched() -> None:
