@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from models.calendar.zoned_grid import Timestamps
 from models.forecasting.plan import Plan
-from models.irregular.implausible import is_suspicious
-from models.safeguards.level_change import may_change_level
-from models.safeguards.plausible import as_read
+from models.safeguards.plausible import as_read, may_be_read_otherwise
 from models.series import Series
 from models.windows import Contexts
 
@@ -77,7 +75,7 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
     sorted_rows.sort(axis=1)
     for place, (row, ordered) in enumerate(zip(rows, sorted_rows, strict=True)):
         count = _count(ordered)
-        if is_suspicious(ordered, count) or may_change_level(ordered, count):
+        if may_be_read_otherwise(ordered, count):
             row.series = as_read(row.series, length, row.outliers)
             newest[place, longest - min(len(row.series), length) :] = row.series.values[-length:]
             ordered = np.sort(newest[place])  # noqa: PLW2901 - of the replaced values

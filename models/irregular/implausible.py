@@ -83,25 +83,6 @@ def is_suspicious(ordered: Values, count: int) -> bool:
     return least in SENTINELS or most in SENTINELS
 
 
-def are_suspicious(ordered: Values) -> NDArray[np.bool_]:
-    """Return `is_suspicious` of many series of one length.
-
-    Args:
-        ordered: Rows that rise, without NaN, shape (series, length).
-    """
-    count = ordered.shape[1]
-    if count < FEWEST:
-        return np.zeros(len(ordered), dtype=np.bool_)
-    tail = max(int(_LOOK_TAIL * count), 2)
-    least, middle, most = ordered[:, 0], ordered[:, count // 2], ordered[:, -1]
-    with np.errstate(over="ignore"):
-        reach = np.maximum(most - middle, middle - least)
-        far = reach > SENTINEL_DISTANCE * (ordered[:, count - 1 - tail] - ordered[:, tail])
-    sentinels = list(SENTINELS)
-    found: NDArray[np.bool_] = far | np.isin(least, sentinels) | np.isin(most, sentinels)
-    return found
-
-
 _NONE: Indices = np.array([], dtype=np.int64)
 
 

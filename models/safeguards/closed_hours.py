@@ -18,6 +18,9 @@ FEWEST_DAYS, FEWEST_WEEKS = 7, 3
 LEAST_CLOSED_DAYS, LEAST_FILLED_DAYS, FEWEST_WEEKS_OF_DAYS = 1 / 7, 0.8, 5
 """The same of days: a weekday has few of them, and one of a series with random gaps must not count as closed."""
 
+_OF_HOURS = LEAST_CLOSED, LEAST_FILLED, FEWEST_WEEKS
+_OF_DAYS = LEAST_CLOSED_DAYS, LEAST_FILLED_DAYS, FEWEST_WEEKS_OF_DAYS
+
 ROUNDING = 0.02
 """Share of the missing days that the ends of a history may lack."""
 
@@ -123,11 +126,8 @@ def _open_cells(
     seen = np.bincount(cell, minlength=7 * per_day).reshape(7, per_day)
     filled = np.bincount(cell[known], minlength=7 * per_day).reshape(7, per_day)
     never = filled == 0
-    least_closed, least_filled = (LEAST_CLOSED, LEAST_FILLED) if per_day > 1 else (LEAST_CLOSED_DAYS, LEAST_FILLED_DAYS)
-    if per_day > 1:
-        closed = never & (never.all(axis=0)[None, :] | (seen >= FEWEST_WEEKS))
-    else:
-        closed = never & (seen >= FEWEST_WEEKS_OF_DAYS)
+    least_closed, least_filled, weeks = _OF_HOURS if per_day > 1 else _OF_DAYS
+    closed = never & (never.all(axis=0)[None, :] | (seen >= weeks))
     if closed.mean() < least_closed or filled.sum() < least_filled * seen[~closed].sum():
         return None
     return np.asarray(~closed)

@@ -12,9 +12,9 @@ from models.values import Values
 
 CODE = "LEVEL_CHANGED"
 
-LEAST_FACTOR = 4.0
-LEAST_JUMP = math.log(LEAST_FACTOR)
-"""A smaller change is left to the network, which has learned such shifts."""
+LEAST_FACTOR, MOST_FACTOR = 4.0, 1e12
+LEAST_JUMP, MOST_JUMP = math.log(LEAST_FACTOR), math.log(MOST_FACTOR)
+"""A smaller change is left to the network, which has learned such shifts; a larger one is none of a unit."""
 
 OTHER_JUMPS = 0.5
 """Largest other jump on both levels, as a share of the jump, both as logarithms: growth and seasons do not jump once."""
@@ -79,7 +79,7 @@ def find_level_change(values: Values, season: int, fewest: int = FEWEST_AFTER) -
     change = _seasonal_change(values, at, season)
     if change is None:
         change = float(np.median(after[:FEWEST_BEFORE]) - np.median(before[-FEWEST_BEFORE:]))
-    return LevelChange(at, math.exp(change)) if abs(change) >= LEAST_JUMP else None
+    return LevelChange(at, math.exp(change)) if LEAST_JUMP <= abs(change) <= MOST_JUMP else None
 
 
 def may_change_level(ordered: Values, count: int) -> bool:
@@ -107,8 +107,11 @@ def continue_level(series: Series, newest: int) -> Series:
     season, start, fewest = series.frequency.season_length, max(len(series) - newest, 0), _fewest(series.frequency)
     values, findings = series.values, list[Finding]()
     while len(findings) < MOST_CHANGES and (change := find_level_change(values[start:], season, fewest)) is not None:
-        values = np.array(values)
-        values[: start + change.at] *= change.factor
+        with np.errstate(over="ignore"):
+            scaled = values[: start + change.at] * change.factor
+        if np.isinf(scaled).any():
+            break
+        values = np.concatenate([scaled, values[start + change.at :]])
         findings.append(_finding(start + change.at, change.factor))
     return replace(series, values=values, findings=(*series.findings, *reversed(findings))) if findings else series
 

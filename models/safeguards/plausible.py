@@ -23,9 +23,19 @@ def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
     """Return a series as a model reads it: `make_plausible`, on the level of its newest values; arguments as there."""
     ordered = np.sort(series.values[-newest:])
     count = int(np.searchsorted(ordered, np.nan))
-    if not (is_suspicious(ordered, count) or may_change_level(ordered, count)):
+    if not may_be_read_otherwise(ordered, count):
         return series
     return continue_level(make_plausible(series, newest, outliers), newest)
+
+
+def may_be_read_otherwise(ordered: Values, count: int) -> bool:
+    """Return whether `as_read` has to look closer; mostly false.
+
+    Args:
+        ordered: The values that count, rising, NaN last.
+        count: How many are not NaN.
+    """
+    return is_suspicious(ordered, count) or may_change_level(ordered, count)
 
 
 def make_plausible(series: Series, newest: int, outliers: str = "clip") -> Series:

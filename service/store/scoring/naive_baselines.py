@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.irregular.implausible import are_suspicious
+from models.irregular.implausible import is_suspicious
 from models.series import Series
 from service.store.blobs import Floats
 from service.store.scoring.score import naive_baseline
@@ -44,5 +44,5 @@ def _are_usual(values: Floats, season_length: int) -> NDArray[np.bool_]:
         return np.zeros(len(values), dtype=np.bool_)
     ordered = np.sort(values, axis=1)  # NaN last
     usual: NDArray[np.bool_] = ~np.isnan(ordered[:, -1])
-    usual[usual] = ~are_suspicious(ordered[usual])
+    usual[usual] = [not is_suspicious(row, len(row)) for row in ordered[usual]]
     return usual

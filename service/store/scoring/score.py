@@ -4,7 +4,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from itertools import islice
 from typing import Self
 
@@ -97,20 +96,7 @@ def naive_baseline(series: Series, horizon: int, season_length: int) -> NaiveBas
     """
     with np.errstate(over="ignore"):  # differences near the end of float64 are infinite
         scale = scale_or_nan(series.values, season_length)
-    return NaiveBaseline(_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
-
-
-def _naive(series: Series, horizon: int, season_length: int) -> Floats:
-    """Return `seasonal_naive`; without a gap in the last season in a fraction of its time."""
-    season = series.values[-season_length:]
-    if len(season) < season_length or np.isnan(season).any():
-        return seasonal_naive(series, horizon, season_length)
-    return season.take(_season_places(horizon, season_length))
-
-
-@lru_cache(maxsize=256)
-def _season_places(horizon: int, season_length: int) -> NDArray[np.int64]:
-    return np.arange(horizon) % season_length
+    return NaiveBaseline(seasonal_naive(series, horizon, season_length), scale if 0 < scale < math.inf else math.nan)
 
 
 def score(forecasts: Sequence[LoggedForecast], actuals: Sequence[Floats]) -> list[list[StepScore]]:

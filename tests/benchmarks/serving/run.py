@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -107,7 +106,6 @@ def describe_run(*, quick: bool) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": 'make bench-serving ARGS="--quick"' if quick else "make bench-serving",
-        "arguments": sys.argv[1:],
         "commit": _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", "-uno") else ""),
         "machine": f"{os.cpu_count()} cores, {_processor()}",
         "python": platform.python_version(),

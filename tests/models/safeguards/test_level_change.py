@@ -59,6 +59,9 @@ def test_a_jump_that_stays_is_found(values: Values, season: int, at: int, factor
         np.array([1.0] + [np.nan] * 30 + [50.0]),
         np.array([1.0, 50.0] * 12),
         np.array([1.0] + [50.0] * 20),
+        jump(np.full(40, 1e-300), 20, 1e300),  # no change of a unit
+        np.where(np.arange(40) < 20, 1e-300, 1e300),
+        np.where(np.arange(40) < 20, 1e300, 1e-300),
     ],
 )
 def test_other_histories_have_no_such_jump(values: Values) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from models.irregular.implausible import SENTINELS, are_suspicious, is_suspicious
+from models.irregular.implausible import SENTINELS
 from models.series import Series
 from service.store.blobs import Floats
 from service.store.scoring.naive_baselines import naive_baselines
@@ -28,17 +28,6 @@ def test_many_baselines_are_those_of_each_history(values: Floats, season_length:
         alone = naive_baseline(Series(row), 14, season_length)
         np.testing.assert_array_equal(forecast, alone.naive)
         np.testing.assert_allclose(scale, alone.scale, rtol=1e-12)
-
-
-@given(arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=30), elements=NUMBERS))
-def test_many_series_are_as_suspicious_as_each_alone(values: Floats) -> None:
-    """Without gaps: those have no place in a rectangle of ordered values."""
-    ordered = np.sort(np.nan_to_num(values), axis=1)
-
-    with np.errstate(over="ignore"):
-        alone = [is_suspicious(row, len(row)) for row in ordered]
-
-    assert are_suspicious(ordered).tolist() == alone
 
 
 @pytest.mark.parametrize("number", [min(SENTINELS), 65535.0])
