@@ -93,12 +93,12 @@ def send(
 
 @contextmanager
 def trainings(home: Path, address: str) -> Iterator[list[int]]:
-    """Train on the observations of the service again and again meanwhile, and promote; yield the exit codes."""
+    """Train on the observations of the service again and again meanwhile, with low priority, and promote; yield the exit codes."""
     codes: list[int] = []
     done = threading.Event()
     options = "--name temperatures --horizon 12 --architecture gru --no-refit --promote --baselines seasonal_naive"
     sizes = ("--set", "fit.max_steps=40", "--set", "fit.units=8")
-    command = [sys.executable, "-m", "almanac", "train", "--data", "service", *options.split(), *sizes]
+    command = ["nice", sys.executable, "-m", "almanac", "train", "--data", "service", *options.split(), *sizes]
     environment = {**os.environ, "ALMANAC_HOME": str(home), "ALMANAC_SERVICE_URL": address, "PYTHONPATH": str(ROOT)}
 
     def train() -> None:
@@ -133,6 +133,7 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
                 statuses += send(connection, requests, round(share * REQUESTS))
                 wait_until_scored(service)
                 sizes.append(Size.of(process))
+                sys.stdout.write(f"{time.monotonic() - began:.0f} s: {statuses}, {sizes[-1]}\n")
         seconds = time.monotonic() - began
         metrics = read_metrics(service.address)
         model = httpx.get(f"{service.address}/models/temperatures", timeout=60).json()
@@ -154,7 +155,7 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     record(
         "A life in miniature",
         f"One client forecasts {SERIES} monthly series for each month, posts its observations, and reads series, accuracy, metrics and models; every "
-        "forecast is stored and scored. Beside it networks are trained on the stored observations, one after the other, and "
+        "forecast is stored and scored. Beside it networks are trained on the stored observations, one after the other with a niceness of 10, and "
         "promoted. The sizes are read after a tenth, after half, and after all.",
         {
             "requests, not answered with 200": f"{statuses.total():,}, {statuses.total() - statuses[200]}",
