@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calendar.eras import refuse_buddhist
+from models.calendar.eras import refuse_era
 from models.calendar.timestamps import (
     EARLIEST,
     LATEST,
@@ -56,10 +56,10 @@ def read_start(start: object, timezone: str | None) -> Dates:
 
     Raises:
         TimestampInvalid: If it is none of these, lies outside the years 1 to 9999, does not exist in the timezone, or that
-            is unknown, or looks like one of the Buddhist era.
+            is unknown, or looks like one of another era.
     """
     dates = _read([start], timezone, "/start")
-    refuse_buddhist(dates.stamps, "/start")
+    refuse_era(dates.stamps, "/start", are_years=dates.style == "YYYY")
     return dates
 
 
@@ -124,7 +124,7 @@ def _remembered_texts(texts: tuple[str, ...], timezone: str | None) -> Dates:
 def _read_rising(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates:
     dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
     _check_order(dates.stamps)
-    refuse_buddhist(dates.stamps, "/timestamps/0")
+    refuse_era(dates.stamps, "/timestamps/0")
     return dates
 
 

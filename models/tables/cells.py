@@ -13,23 +13,31 @@ MISSING = frozenset({
     "NULL", "NaN", "None", "n/a", "nan", "null",
 })  # fmt: skip
 """Cells without a value: the words of pandas."""
+CODES = (
+    "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "INR", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY",
+    "BRL", "MXN", "ZAR", "SGD", "HKD", "KRW", "THB",
+)  # fmt: skip
+"""Currencies that stand before or after a number as words."""
 UNITS = (
-    "EUR", "USD", "GBP", "CHF", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
+    *CODES, "kr", "zł", "Kč", "Ft", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
     "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
 )  # fmt: skip
 """Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
 
 CURRENCIES = "€$£¥₹"
+CURRENCY = rf"(?:[A-Z]{{1,2}}\$|[{CURRENCIES}]|\b(?:{'|'.join(CODES)})\b)"
+"""A pattern for a currency."""
 FLAG_HINT = "Write 1 and 0 for true and false."
 _FORMS = (
-    (r"\(([\d.,]+)\)", r"Write a negative number with a minus: -\1."),
+    (rf"(?:{CURRENCY} ?)?\((?:{CURRENCY} ?)?([\d.,]+)\)", r"Write a negative number with a minus: -\1."),
+    (rf"{CURRENCY}? ?[-\u2013\u2014]", "Write 0, or leave the cell empty where the value is unknown."),
     (r"(?i)(true|false)", FLAG_HINT),
     (r"\d+:\d\d(:\d\d)?([.,]\d+)?", "Write a duration as one number, such as 90 minutes or 1.5 hours."),
     (r"\d+(_\d+)+", "Write numbers without underscores."),
     (r"\d+ ?/ ?\d+", "Write a fraction as a decimal number, such as 0.125."),
     (r"0[xX][\dA-Fa-f]+", "Write numbers in the decimal system."),
     (
-        rf"[-+]?(?:[{CURRENCIES}] ?[\d.,]+|[\d.,]+ ?[{CURRENCIES}])",
+        rf"[-+]?(?:{CURRENCY} ?[-+]?[\d.,]+|[\d.,]+ ?{CURRENCY})",
         "Write all numbers in one currency, and without its sign.",
     ),
 )

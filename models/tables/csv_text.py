@@ -57,9 +57,15 @@ def _guess_separator(text: str) -> str:
 
 
 def _refuse_preamble(text: str, first: int) -> None:
-    """Raise TableInvalid if lines stand above the header: after them all rows have one width, the first of them no digits."""
+    """Raise TableInvalid if lines stand above the header.
+
+    After them all rows have one width, the first of them no digits; or they begin with #, as in annotated CSV of InfluxDB.
+    """
     lines = text[:SAMPLE_LETTERS].splitlines()[:SAMPLE_ROWS]
     filled = [(number, line) for number, line in enumerate(lines, start=first) if line.strip()]
+    plain = next((at for at, (_, line) in enumerate(filled) if not line.startswith("#")), 0)
+    if plain > 1 and not re.search(rf"(?:^|[{''.join(SEPARATORS)}])\s*\d", filled[plain][1]):
+        raise _preamble(*filled[plain])
     for sign in sorted(SEPARATORS, key=",".__eq__):
         rows = list(csv.reader([line for _, line in filled], delimiter=sign))
         if not rows or len(rows) != len(filled) or len(rows[-1]) < 2:  # noqa: PLR2004 - a time and a value
@@ -67,13 +73,16 @@ def _refuse_preamble(text: str, first: int) -> None:
         others = [at for at, row in enumerate(rows) if len(row) != len(rows[-1])]
         at = others[-1] + 1 if others else 0
         if 0 < at <= len(rows) - 3 and len(rows[0]) != len(rows[-1]) and _is_header(rows[at], rows[at + 1]):
-            number, header = filled[at]
-            raise TableInvalid(
-                f"has lines above its header: the table begins at line {number}, {header[:60]!r}.",
-                hint="Take out the lines above it.",
-                about="timestamp",
-                missing=True,
-            )
+            raise _preamble(*filled[at])
+
+
+def _preamble(number: int, header: str) -> TableInvalid:
+    return TableInvalid(
+        f"has lines above its header: the table begins at line {number}, {header[:60]!r}.",
+        hint="Take out the lines above it.",
+        about="timestamp",
+        missing=True,
+    )
 
 
 def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigInvalid, Finding
-from models.tables.cells import CURRENCIES, MISSING, UNITS, advise_units, advise_writing, units_of
+from models.tables.cells import CODES, CURRENCIES, MISSING, UNITS, advise_units, advise_writing, units_of
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.sheet import Mask, Rows
 
@@ -19,9 +19,12 @@ THREE_DIGITS_BARE = 100
 
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
+_CODE = "|".join(CODES)
 _UNIT = re.compile(
-    rf"^([{CURRENCIES}%]) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
+    rf"^([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{_CODE}) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
 )
+_SIGN_FIRST = re.compile(rf"^([-+]) ?([{CURRENCIES}]|[A-Z]{{1,2}}\$|{_CODE}) ?(?=[\d.,])")
+"""A sign before the currency, as in -$5."""
 _NO_CENTS = re.compile(r"(?<=\d[.,])[-\u2013\u2014]{1,2}(?=$| ?[^\d\s])")
 """Dashes for no cents after a decimal sign, as in 25.- and 25,-- €: they are no sign."""
 _TRAILING_MINUS = re.compile(r"(\d[\d.,]*)-")
@@ -220,14 +223,21 @@ def _drop_groups(text: str) -> str:
 
 
 def _drop_units(cells: list[str | None]) -> tuple[list[str | None], tuple[Finding, ...]]:
-    """Return cells without a currency or per cent sign, if all have the same one."""
-    there = [one for one in cells if one is not None]
-    units = {match[1] or match[2] if (match := _UNIT.search(one)) else "" for one in there}
+    """Return cells without a currency, per cent sign or unit, if all have the same one.
+
+    A word before whole numbers is left, since EUR 1 to EUR 6 may be names of pallets.
+    """
+    turned = [None if one is None else _SIGN_FIRST.sub(r"\2\1", one) for one in cells]
+    matches = [_UNIT.search(one) for one in turned if one is not None]
+    units = {match[1] or match[2] if match else "" for match in matches}
     if len(units) != 1 or "" in units:
         return cells, ()
-    unit = units.pop()
-    detail = f"All numbers have {unit!r}; {there[0]!r} is read as {_UNIT.sub('', there[0])}."
-    return [None if one is None else _UNIT.sub("", one).strip() for one in cells], (Finding("UNIT_DROPPED", detail),)
+    unit, there = units.pop(), [one for one in cells if one is not None]
+    if matches[0] and matches[0][1] in CODES and not any("." in one or "," in one for one in there):
+        return cells, ()
+    bare = [None if one is None else _UNIT.sub("", one).strip() for one in turned]
+    read = next(one for one in bare if one is not None)
+    return bare, (Finding("UNIT_DROPPED", f"All numbers have {unit!r}; {there[0]!r} is read as {read}."),)
 
 
 def _choose(

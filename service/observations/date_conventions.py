@@ -27,9 +27,9 @@ def find_stored(stamps: Timestamps, months: Timestamps) -> tuple[Timestamps, str
 
 
 def match_stored(clock: Timestamps, is_date: Mask, stored: Timestamps, unit: str) -> Timestamps:
-    """Return the stored timestamps that rows of a series without a frequency revise, shape (rows,), NaT for others.
+    """Return the stored timestamps that rows of a series without a frequency seem to revise, shape (rows,), NaT for others.
 
-    The first or last day of a stored month is this month, and a date without a time is the stored timestamp on this date. All
+    The other end of a stored month may be this month, and a date without a time is the stored timestamp on this date. All
     other rows have to be written as the stored ones are, and none may be a stored timestamp that another row means: else the
     rows show that the series has other steps, and none is matched.
 

@@ -56,6 +56,16 @@ def doubled(one: np.datetime64, other: np.datetime64, fit: GridFit) -> Timestamp
     )
 
 
+def doubtful_month(stamp: np.datetime64, month: np.datetime64) -> TimestampsOffCalendar:
+    """Return the error of the other end of a stored month in a series without a frequency."""
+    text, stored = (written(np.array([one]))[0] for one in (stamp, month))
+    return TimestampsOffCalendar(
+        f"{text} may be the month that is stored as {stored}, or a date of its own.",
+        pointer="timestamp",
+        hint="State the `frequency`: M if it is the month, D if it is a date of its own.",
+    )
+
+
 def off_grid(fit: GridFit, stamp: np.datetime64) -> TimestampsOffCalendar:
     """Return the error of a timestamp between two steps."""
     text, start = (written(np.array([one]))[0] for one in (stamp, fit.start))

@@ -22,7 +22,7 @@ from service.observations.far_dates import (
     lone_dates_of_series,
     stored_far_date_repair,
 )
-from service.observations.row_errors import doubled, mismatch, off_grid, too_far, wrong_frequency
+from service.observations.row_errors import doubled, doubtful_month, mismatch, off_grid, too_far, wrong_frequency
 from service.observations.row_errors import skipped as skipped_error
 from service.observations.zones import FoundZone, find_mixed, find_zone, give_timezone
 from service.store.known_series import NEW_SERIES, KnownSeries
@@ -242,7 +242,7 @@ class _RowChecker:
         return said + _some(self._snap(members, clock, fit, zone))
 
     def _match_stored(self, members: NDArray[np.int64], zone: str | None, stored: KnownSeries) -> Repair | None:
-        """Give rows of a series without a frequency the stored timestamps that they revise."""
+        """Give rows of a series without a frequency the stored days that they revise; refuse those that may be stored months."""
         if stored.calendar.timezone not in {None, zone}:
             return None
         shown, unit = find_stored(*(calendar_clock(one, DAY, zone) for one in (stored.stamps, stored.months)))
@@ -253,7 +253,10 @@ class _RowChecker:
         is_date = np.array([bool(texts) and len(texts[row]) == LENGTH_OF_DATE for row in self._rows.places[members]])
         points = match_stored(clock, is_date, shown, unit)
         meant = ~np.isnat(points)
-        if not meant.any():
+        if unit == "M":
+            for place in np.flatnonzero(meant).tolist():
+                self._refuse(int(members[place]), doubtful_month(clock[place], points[place]))
+        if unit == "M" or not meant.any():
             return None
         self._move(members[meant], points[meant], zone, DAY)
         return matched_repair(clock[meant], points[meant])

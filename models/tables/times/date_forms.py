@@ -15,27 +15,33 @@ MONTHS: Mapping[str, int] = {
     name: month
     for month, names in enumerate(
         (
-            "jan january januar jän jänner janv janvier ene enero gennaio januari janeiro",
+            "jan january januar jän jänner janv janvier ene enero gennaio januari janeiro styczeń",
             "feb february februar feber févr février fevr fevrier febrero febbraio februari fev fevereiro",
-            "mar march mär märz mrz maerz mars marzo mrt maart março marco",
-            "apr april avr avril abr abril aprile",
+            "mar march mär märz mrz maerz mars marzo mrt maart março marco marzec marts",
+            "apr april avr avril abr abril aprile kwiecień",
             "may mai mayo maggio mei maio",
-            "jun june juni juin junio giu giugno junho",
-            "jul july juli juil juillet julio lug luglio julho",
-            "aug august août aout ago agosto augustus",
-            "sep sept september septembre septiembre settembre setembro",
-            "oct october okt oktober octobre octubre ott ottobre outubro",
-            "nov november novembre noviembre novembro",
-            "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro",
+            "jun june juni juin junio giu giugno junho czerwiec",
+            "jul july juli juil juillet julio lug luglio julho lipiec",
+            "aug august août aout ago agosto augustus sierpień augusti",
+            "sep sept september septembre septiembre settembre setembro wrzesień",
+            "oct october okt oktober octobre octubre ott ottobre outubro październik",
+            "nov november novembre noviembre novembro listopad",
+            "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro grudzień desember",
         ),
         start=1,
     )
     for name in names.split()
 }
-"""Names of months in English, German, French, Spanish, Italian, Dutch and Portuguese, in lower case, without points.
+"""Names of months in English, German, French, Spanish, Italian, Dutch, Portuguese, Polish and the Scandinavian languages.
 
-Abbreviations that are English words (set, out, gen, mag) are left out: `Set 10` is more often a name than September 2010.
+They are in lower case, without points.
 """
+
+SHORT_MONTHS: Mapping[str, int] = {
+    "gen": 1, "mag": 5, "set": 9, "out": 10, "des": 12,
+    "sty": 1, "lut": 2, "luty": 2, "maj": 5, "kwi": 4, "cze": 6, "lip": 7, "sie": 8, "wrz": 9, "paź": 10, "lis": 11, "gru": 12,
+}  # fmt: skip
+"""Abbreviations that are months beside those of `MONTHS` only: `Set 10` alone is more often a name than September 2010."""
 
 _LABEL = re.compile(
     r"(?:\d{1,2} )?(?:w/e|wk/e|we|(?:week|wk|month|period|quarter|year)[ -]?end(?:ing|ed)?|week of|week commencing|w/c)[.:]? +",
@@ -55,7 +61,7 @@ WEEKDAY = re.compile(
 """A weekday before a date in figures, in the languages of `MONTHS`; before a month's name the forms have it."""
 
 _TIME = (
-    r"(?:(?:[T ,]+|(?<=\d{4}):(?=\d\d:\d))(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
+    r"(?:(?:[T ,]+|(?:(?<=\d{4})|(?<=[A-Za-z]\d\d)):(?=\d\d:\d))(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?)?"
 )
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
@@ -73,19 +79,45 @@ class Form:
 
     Attributes:
         name: How it looks.
-        pattern: With the groups year, month, day, name (of a month), quarter, week, hour, minute, second, half and zone.
+        pattern: With the groups year, month, day, name and short (of a month), quarter, half_year, week, hour, minute, second, half
+            (of a day) and zone.
         order: `day first`, `month first` or `year first` for dates that may be read in several ways; "" for all others.
         usual: Whether it needs no remark.
+        is_name: Whether a text in it may as well be a name, such as 1H12: it is a date in a column of times only.
+        beside: Name of the form that other cells must have; "" for none.
     """
 
     name: str
     pattern: re.Pattern[str]
     order: str = ""
     usual: bool = False
+    is_name: bool = False
+    beside: str = ""
 
 
 def _form(name: str, pattern: str, *, time: bool = True, order: str = "", usual: bool = False) -> Form:
     return Form(name, re.compile(pattern + (_TIME + _ZONE if time else "")), order, usual)
+
+
+def _named(name: str, pattern: str) -> Form:
+    """Return a form of which a text may as well be a name."""
+    return Form(name, re.compile(pattern), is_name=True)
+
+
+def _with_short_months(form: Form) -> Form:
+    """Return a form with the abbreviations of `SHORT_MONTHS`, too, beside others."""
+    pattern = re.compile(form.pattern.pattern.replace("(?P<name>", "(?P<short>"))
+    return Form(f"{form.name}, short", pattern, is_name=True, beside=form.name)
+
+
+def _periods(group: str, most: int, sign: str, words: str) -> tuple[Form, Form]:
+    """Return the forms of periods such as 1Q24 and Q1 24."""
+    word = rf"(?:{sign}|(?i:{words}))\.?"
+    number = rf"(?P<{group}>[1-{most}])"
+    return (
+        _named(f"{group} first", rf"{number}(?i:\.|st|nd|rd|th|er|e|º)? ?{word}[-/ ']*{_SHORT}"),
+        _named(f"{group} after a word", rf"{word} ?{number}(?:[-/ ,]*(?=\d{{4}}$)|[-/ ,]*'|[-/ ]+){_SHORT}"),
+    )
 
 
 _YEAR, _SHORT = r"(?P<year>\d{4})", r"(?P<year>\d{4}|\d{2})"
@@ -102,6 +134,12 @@ HOURS = _form(
 @cache
 def all_forms() -> tuple[Form, ...]:
     """Return each way to write a date, the usual ones first: of two that fit all cells, the first one counts."""
+    of_months = (
+        _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
+        _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
+        _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
+        _form("Mon DD, YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_NAME}[-/ ]{_DAY}(?:st|nd|rd|th)?,? {_YEAR}"),
+    )
     return (
         _form(
             "YYYY-MM-DD",
@@ -112,7 +150,7 @@ def all_forms() -> tuple[Form, ...]:
         _form("YYYY-Qq", rf"{_YEAR}[- ]?[Qq](?P<quarter>[1-4])", time=False, usual=True),
         _form("Qq YYYY", rf"[Qq](?P<quarter>[1-4])[-/ ]?{_YEAR}", time=False),
         _form("YYYY-Www", rf"{_YEAR}-?[Ww](?P<week>\d{{1,2}})(?:-?(?P<day>[1-7]))?", time=False),
-        _form("KW ww/YYYY", rf"(?:KW|CW|W|Wk|Week|Woche)\.? ?(?P<week>\d{{1,2}})[-/ ]+{_YEAR}", time=False),
+        _form("KW ww/YYYY", rf"(?:KW|CW|W|Wk|Week|Woche)\.? ?(?P<week>\d{{1,2}})[-/, ]+{_YEAR}", time=False),
         _form("YYYYMM", r"(?P<year>1[89]\d{2}|2[01]\d{2})(?P<month>\d{2})", time=False),
         _form("YYYYMMDD", r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})"),
         HOURS,
@@ -130,10 +168,13 @@ def all_forms() -> tuple[Form, ...]:
         _form("DD/MM/YYYY", rf"{_DAY}([-/]){_MONTH}\2{_SHORT}", order=DAY_FIRST),
         _form("MM/DD/YYYY", rf"{_MONTH}([-/]){_DAY}\2{_SHORT}", order=MONTH_FIRST),
         _form("YY-MM-DD", r"(?P<year>\d{2})([-/])(?P<month>\d{2})\2(?P<day>\d{2})", order=YEAR_FIRST),
-        _form("Mon YYYY", rf"{_NAME}[-/ .']*{_SHORT}", time=False),
-        _form("YYYY Mon", rf"{_YEAR}[-/ ]?{_NAME}", time=False),
-        _form("DD Mon YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_DAY}\.?[-/ ]?{_NAME}[-/ ,]*{_SHORT}"),
-        _form("Mon DD, YYYY", rf"(?:[A-Za-z]{{2,9}},? )?{_NAME}[-/ ]{_DAY}(?:st|nd|rd|th)?,? {_YEAR}"),
+        *of_months,
+        *map(_with_short_months, of_months),
+        _named("DD Mon YYYY in full", rf"{_DAY}\.?[-/ ](?P<short>[^\W\d_]{{3,10}})\.?[-/ ,]+{_YEAR}"),
+        _named("YYQq", r"(?P<year>\d{2})[Qq](?P<quarter>[1-4])"),
+        *_periods("quarter", 4, "Q", "Qtr|Quarter|Quartal|Trimestre|Kwartaal|Kvartal"),
+        _named("YYYY-Hh", rf"{_YEAR}[- ]?(?:[Hh]|HY|HJ)(?P<half_year>[12])"),
+        *_periods("half_year", 2, "H|HY|HJ", "Half|Halbjahr|Semester|Semestre"),
     )
 
 
@@ -152,10 +193,7 @@ def read_match(match: re.Match[str]) -> tuple[datetime, int | None]:
     if parts.get("week"):
         day = date.fromisocalendar(year, int(parts["week"]), int(parts.get("day") or 1))
         return datetime(day.year, day.month, day.day), None  # noqa: DTZ001 - a wall clock
-    month = 3 * int(parts["quarter"]) - 2 if parts.get("quarter") else int(parts.get("month") or 1)
-    if parts.get("name"):
-        month = _month(parts["name"])
-    wall = datetime(year, month, int(parts.get("day") or 1))  # noqa: DTZ001 - a wall clock
+    wall = datetime(year, _month(parts), int(parts.get("day") or 1))  # noqa: DTZ001 - a wall clock
     return wall + _time_of_day(parts), _offset(parts.get("zone"))
 
 
@@ -163,12 +201,17 @@ def _year(text: str) -> int:
     return int(text) if len(text) > 2 else int(text) + (1900 if int(text) >= EARLIEST_SHORT else 2000)  # noqa: PLR2004
 
 
-def _month(name: str) -> int:
-    month = MONTHS.get(name.lower())
-    if month is None:
+def _month(parts: Mapping[str, str | None]) -> int:
+    """Return the month, which is the first one of a quarter or a half-year."""
+    name = parts.get("name") or parts.get("short")
+    if name is None:
+        quarter, half = (int(parts.get(period) or 1) for period in ("quarter", "half_year"))
+        return int(parts.get("month") or 3 * quarter + 6 * half - 8)
+    known = MONTHS if parts.get("name") else {**MONTHS, **SHORT_MONTHS}
+    if name.lower() not in known:
         message = f"{name} is not a month"
         raise ValueError(message)
-    return month
+    return known[name.lower()]
 
 
 def _time_of_day(parts: Mapping[str, str | None]) -> timedelta:
@@ -263,7 +306,7 @@ def is_dated(text: str) -> bool:
         return parse_date(text, HOURS) is not None
     if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
         return False
-    return any(parse_date(text, form) is not None for form in all_forms())
+    return any(parse_date(text, form) is not None for form in all_forms() if not form.is_name)
 
 
 def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
@@ -280,8 +323,9 @@ def looks_dated(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
 def fitting_forms(texts: Sequence[str]) -> list[Form]:
     """Return the forms that can read the most texts, at least one, the usual ones first."""
     counts = {form.name: sum(parse_date(text, form) is not None for text in texts[:200]) for form in all_forms()}
-    best = max(counts.values())
-    left = [form for form in all_forms() if counts[form.name] == best] if best else []
+    usable = [form for form in all_forms() if not form.beside or counts[form.beside]]
+    best = max(counts[form.name] for form in usable)
+    left = [form for form in usable if counts[form.name] == best] if best else []
     if len(left) > 1:
         totals = [sum(one is not None for one in parse_all(texts, form)) for form in left]
         left = [form for form, total in zip(left, totals, strict=True) if total == max(totals)]

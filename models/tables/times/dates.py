@@ -16,9 +16,8 @@ from models.tables.faults import DATE_HINT, TIME, CellFault, Place
 from models.tables.sheet import Rows
 from models.tables.times.centuries import refuse_century, settle_century
 from models.tables.times.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
+from models.tables.times.date_hints import advise_date
 from models.tables.times.date_order import (
-    YEAR_ALONE,
-    YEAR_HINT,
     first_doubt,
     lone_months,
     lone_years,
@@ -28,11 +27,10 @@ from models.tables.times.date_order import (
     settle_order,
 )
 from models.tables.times.date_periods import read_periods, refuse_weeks
-from models.tables.times.eras import refuse_buddhist
+from models.tables.times.eras import refuse_era
 from models.tables.times.misplaced import mend_octobers, refuse_moved_weeks
 
 READ_HINT = "If that is wrong, give --date-format."
-ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 DEFAULT_STYLE = "YYYY-MM-DD"
 
 _ISO = r"^(?P<wall>\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)(?P<offset>Z|[+-]\d\d:?\d\d)?$"
@@ -41,7 +39,6 @@ _SEASON = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
 _FEWEST_SEASONS = 3
 """Years such as 2004/05 from which on they are not months: each ends in the year after it."""
 _RANGE = re.compile(" (?:-|\u2013|to|bis) ")
-_ZONE_NAME = re.compile(r"\d ?(?!UTC|GMT)[A-Z]{3,4}$")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +79,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         typed = _read_typed(column, name, rows)
-        refuse_buddhist(typed.walls, column, name, rows, is_text=False)
+        refuse_era(typed.walls, column, name, rows, is_text=False)
         firsts = np.sort(np.unique(typed.walls, return_index=True)[1])
         shown = [str(wall)[:10] for wall in typed.walls[firsts]]
         refuse_swapped(shown, None, typed.walls[firsts], Place(name, rows[firsts]))
@@ -102,7 +99,7 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         wrong[at] = _missing(name, int(rows[at]))
     walls = np.append(found.walls, np.datetime64("NaT"))[codes]
     if date_format is None:
-        refuse_buddhist(walls, column, name, rows, is_text=True)
+        refuse_era(walls, column, name, rows, is_text=True)
     times = replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
     return _in_range(times, column, name, rows)
 
@@ -279,7 +276,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     texts, mended = mend_octobers(texts, place)
     forms = fitting_forms(texts)
     if not forms:
-        faults = {at: place.fault(at, text, "is not a date", _hint(text)) for at, text in enumerate(texts)}
+        faults = {at: place.fault(at, text, "is not a date", advise_date(text)) for at, text in enumerate(texts)}
         return Times(np.full(len(texts), "NaT", dtype="M8[us]"), np.full(len(texts), NO_OFFSET), faults)
     readings = [settle_century(texts, form, parse_all(texts, form)) for form in forms]
     chosen = settle_order(forms, readings)
@@ -301,7 +298,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
                 if form.usual and form.pattern.fullmatch(texts[at])
                 else f" like {texts[example]!r} (row {place.rows[example]})"
             )
-            faults[at] = place.fault(at, texts[at], f"is not a date{like}", _hint(texts[at]))
+            faults[at] = place.fault(at, texts[at], f"is not a date{like}", advise_date(texts[at]))
     faults |= lone_years(texts, place)
     stamp = found[example]
     detail = (
@@ -320,9 +317,3 @@ def _style(text: str, style: str) -> str:
         return parse_timestamp(text).style
     except TimestampInvalid:
         return style
-
-
-def _hint(text: str) -> str:
-    if YEAR_ALONE.fullmatch(text):
-        return YEAR_HINT
-    return ZONE_HINT if _ZONE_NAME.search(text) else DATE_HINT

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from models.calendar.eras import buddhist_detail, buddhist_hint, look_buddhist
+from models.calendar.eras import era_of
 from models.calendar.timestamps import Timestamps
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
@@ -12,8 +12,8 @@ from models.tables.sheet import Rows
 WRITTEN = " If the year is right, say how dates are written, as with --date-format %Y-%m-%d."
 
 
-def refuse_buddhist(walls: Timestamps, column: Any, name: str, rows: Rows, *, is_text: bool) -> None:  # noqa: ANN401 - pyarrow's
-    """Raise TableInvalid if all dates are of years that look like those of the Buddhist era: weekdays would be wrong.
+def refuse_era(walls: Timestamps, column: Any, name: str, rows: Rows, *, is_text: bool) -> None:  # noqa: ANN401 - pyarrow's
+    """Raise TableInvalid if all dates are of years that look like those of another era: weekdays would be wrong.
 
     Args:
         walls: Wall clocks, NaT for a wrong cell, shape (rows,).
@@ -23,11 +23,12 @@ def refuse_buddhist(walls: Timestamps, column: Any, name: str, rows: Rows, *, is
         is_text: Whether cells are text, which a date format may explain.
     """
     known = np.flatnonzero(~np.isnat(walls))
-    if look_buddhist(walls[known]):
+    era = era_of(walls[known])
+    if era is not None:
         at = int(known[0])
         raise TableInvalid(
-            buddhist_detail(walls[at], str(column[at])),
-            hint=buddhist_hint(walls[at]) + (WRITTEN if is_text else ""),
+            era.detail(walls[at], str(column[at])),
+            hint=era.hint(walls[at]) + (WRITTEN if is_text else ""),
             place=f", row {rows[at]}, column {name!r}",
             about=TIME,
         )

@@ -190,6 +190,17 @@ def test_aware_datetimes_bring_their_timezone() -> None:
     assert read_start(datetime(2024, 3, 30, tzinfo=timezone(timedelta(hours=2))), None).timezone is None
 
 
+def test_persian_dates_are_refused_unless_they_are_years_alone() -> None:
+    """1403 may be a year of old prices; 1403-01-01 begins a Persian one."""
+    with pytest.raises(TimestampInvalid, match="in the year 1403, which looks like one of the Persian"):
+        read_start("1403-01-01", None)
+    with pytest.raises(TimestampInvalid, match="in the year 1403"):
+        read_timestamps(["1403-01-01", "1403-01-02"], None)
+
+    assert read_start("1403", None).style == "YYYY"
+    assert len(read_timestamps(["1403-01-01", "1404-01-01"], None).stamps) == 2
+
+
 @pytest.mark.parametrize("day", ["2567-01-29", date(2567, 1, 29), np.datetime64("2567-01-29")])
 def test_years_of_the_buddhist_era_are_refused(day: object) -> None:
     """A start, and timestamps that are all of such years: weekdays and leap days would be wrong."""

@@ -31,16 +31,15 @@ SAID = ["PERIODS_MATCHED"]
 @pytest.mark.parametrize(
     ("stored", "frequency", "zone", "stamp", "at"),
     [
-        (MONTHS, None, None, "2023-12-31", "2023-12-01T00:00"),
         (MONTHS, "M", None, "2023-10-31", "2023-10-01T00:00"),
-        (ENDS, None, None, "2023-02-01", "2023-02-28T00:00"),
+        (ENDS, "M", None, "2023-02-01", "2023-02-28T00:00"),
         (QUARTERS, "Q-DEC", None, "2023-12-31", "2023-10-01T00:00"),
         ("2021-12-31 2022-12-31 2023-12-31", "Y-DEC", None, "2022-01-01", "2022-12-31T00:00"),
         (NOONS, None, None, "2024-01-20", "2024-01-20T12:00"),
         (NOONS, "D", None, "2024-01-21", "2024-01-21T12:00"),
         (
             "2022-11-30T23:00 2022-12-31T23:00 2023-01-31T23:00 2023-02-28T23:00",
-            None,
+            "M",
             "Europe/Berlin",
             "2023-02-28",
             "2023-01-31T23:00",
@@ -52,6 +51,12 @@ def test_another_date_of_a_stored_period_is_this_period(
 ) -> None:
     """It revises the value, and the response says so."""
     assert post(stored, frequency, zone, stamp) == ([at], SAID)
+
+
+@pytest.mark.parametrize(("stored", "stamp"), [(MONTHS, "2023-12-31"), (ENDS, "2023-02-01")])
+def test_without_a_frequency_the_other_end_of_a_stored_month_is_refused(stored: str, stamp: str) -> None:
+    """It may be an event of its own."""
+    assert post(stored, None, None, stamp) == ([], ["TIMESTAMPS_OFF_CALENDAR"])
 
 
 def test_a_date_that_is_no_end_of_a_month_is_refused() -> None:
@@ -101,16 +106,28 @@ def test_an_irregular_series_loses_nothing(stored_client: TestClient, stamps: st
     assert stored == {np.datetime64(stamp, "s"): float(at) for at, stamp in enumerate(stamps.split())}
 
 
-def test_a_month_end_revises_a_stored_month_unless_days_come_with_it(stored_client: TestClient) -> None:
-    """Days of one body are days; a last day alone is the month, of which the value is replaced."""
-    months = [("a", f"{year}-{month:02d}-01", 1.0) for year in (2022, 2023) for month in range(1, 13)]
-    observe(stored_client, months)
+def test_an_event_on_a_last_day_overwrites_no_month(stored_client: TestClient) -> None:
+    """The request has to say what it is; days of one body are days."""
+    observe(stored_client, [("a", f"2023-{month:02d}-01", 1.0) for month in range(1, 13)])
 
-    (repair,) = observe(stored_client, [("a", "2023-12-31", 2.0), ("a", "2024-01-01", 3.0)])["repairs"]
+    refused = observe(stored_client, [("a", "2023-12-31", 2.0), ("a", "2024-01-01", 3.0)])
     days = observe(stored_client, [("a", f"2023-12-{day}", 4.0) for day in (30, 31)])
 
-    assert (repair["code"], days["repairs"], days["accepted"]) == ("PERIODS_MATCHED", [], 2)
-    assert [value for *_, value in exported(stored_client)][-4:] == [2.0, 4.0, 4.0, 3.0]
+    assert ("M if it is the month, D if" in refused["errors"][0]["hint"], refused["refused"]) == (True, 1)
+    assert (days["repairs"], days["accepted"]) == ([], 2)
+    assert [value for *_, value in exported(stored_client)][-4:] == [1.0, 4.0, 4.0, 3.0]
+
+
+@pytest.mark.parametrize(("frequency", "last"), [("M", [1.0, 2.0]), ("D", [1.0, 1.0, 2.0])])
+def test_a_stated_frequency_says_what_a_last_day_is(
+    stored_client: TestClient, frequency: str, last: list[float]
+) -> None:
+    """The month is revised; a day is a value of its own."""
+    observe(stored_client, [("a", f"2023-{month:02d}-01", 1.0) for month in range(1, 13)])
+
+    observe(stored_client, [("a", "2023-12-31", 2.0)], frequency=frequency)
+
+    assert [value for *_, value in exported(stored_client)][-len(last) :] == last
 
 
 def test_dates_of_another_timezone_are_not_matched() -> None:

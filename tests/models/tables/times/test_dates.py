@@ -11,6 +11,7 @@ import pytest
 
 from models.calendar.timestamps import NO_OFFSET
 from models.tables.faults import TableInvalid
+from models.tables.times.date_forms import is_dated
 from models.tables.times.dates import Times, read_times
 
 
@@ -53,6 +54,23 @@ def read(cells: list[Any], form: str | None = None) -> Times:
         ("2023-W40-3", "2023-10-04"),
         ("1990Q2", "1990-04-01"),
         ("Q2 1990", "1990-04-01"),
+        ("2Q24", "2024-04-01"),
+        ("2Q 1999", "1999-04-01"),
+        ("24Q2", "2024-04-01"),
+        ("Q2 '24", "2024-04-01"),
+        ("Q2-24", "2024-04-01"),
+        ("2. Quartal 2024", "2024-04-01"),
+        ("2nd quarter 2024", "2024-04-01"),
+        ("2e trimestre 2024", "2024-04-01"),
+        ("2H24", "2024-07-01"),
+        ("H2 2024", "2024-07-01"),
+        ("H1'24", "2024-01-01"),
+        ("2024H2", "2024-07-01"),
+        ("2024-h2", "2024-07-01"),
+        ("2. Halbjahr 2024", "2024-07-01"),
+        ("Week 40, 2023", "2023-10-02"),
+        ("31JAN24:06:30:00", "2024-01-31T06:30"),
+        ("3 maj 2024", "2024-05-03"),
         ("01.02.2024 06:30", "2024-02-01T06:30"),
         ("01.02.24 06:30 Uhr", "2024-02-01T06:30"),
         ("1/31/2024 3:00 PM", "2024-01-31T15:00"),
@@ -281,6 +299,42 @@ def test_years_of_the_buddhist_era_are_refused(cells: list[str]) -> None:
     assert not read(["2024-01-29", "2567-01-30"]).faults
 
 
+@pytest.mark.parametrize("cells", [["1403/01/31", "1403/02/31"], ["1445-09-01", "1445-09-02"], [dt.date(1403, 1, 31)]])
+def test_persian_and_islamic_dates_are_refused(cells: list[Any]) -> None:
+    """Their months are others, and their years are read as those of six centuries ago; years alone are such years."""
+    with pytest.raises(TableInvalid, match=r"Persian or the Islamic calendar. Write Gregorian dates"):
+        read(cells)
+    assert not read(["1403", "1404", "1405"]).faults
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("01-Jan", "has no year"),
+        ("January", "has no year"),
+        ("2022.0833", "year with a fraction"),
+        ("FY24 P01", "fiscal year"),
+        ("2023-S40", "weeks as 1939-W01"),
+        ("2023-S1", "half-years as 1939-H1"),
+        ("T1 2018", "quarters as 1939-Q1"),
+        ("113/01/31", "Gregorian years of four digits"),
+        ("tammi 2022", "'tammi' is not read as a month"),
+        ("set 2022", "'set' is not read as a month"),
+        ("2024-01-01T00:00+01:00[Europe/Berlin]", "name of the zone out"),
+        ("Mon Jan 01 2024 00:00:00 GMT+0100 (Central European Standard Time)", "name of the zone out"),
+    ],
+)
+def test_what_is_no_date_is_refused_with_what_to_write(cell: str, words: str) -> None:
+    """A form of dates would not help."""
+    assert words in read([cell]).faults[0].hint
+
+
+@pytest.mark.parametrize("name", ["1H12", "1Q24", "Q1 24", "2012H1", "Set 10", "Maj 10"])
+def test_what_may_be_a_name_is_a_date_among_times_only(name: str) -> None:
+    """So that a column of rooms or products is none of times."""
+    assert not is_dated(name)
+
+
 def test_typed_years_of_the_buddhist_era_are_refused() -> None:
     """As text is; a form of dates cannot explain them, so that the advice names none."""
     with pytest.raises(TableInvalid, match="543 less: 2024") as caught:
@@ -295,6 +349,8 @@ def test_typed_years_of_the_buddhist_era_are_refused() -> None:
         ["janv. 2018", "févr. 2018", "août 2018"],
         ["enero 2018", "feb 2018", "agosto 2018"],
         ["jan 18", "fev/18", "ago. 2018"],
+        ["gen-18", "feb-18", "ago-18"],
+        ["sty 2018", "luty 2018", "sierpień 2018"],
     ],
 )
 def test_months_may_have_names_of_other_languages(cells: list[str]) -> None:
