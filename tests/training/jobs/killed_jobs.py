@@ -79,7 +79,7 @@ class JobHome:
             died += 1
             worker = start(self.home, "a", changes={"command": COMMAND})
             try:
-                eventually(lambda: worker.process.poll() is not None or jobs.job(job)["status"] in DONE, 120)  # noqa: B023 (waited for here)
+                eventually(lambda: worker.process.poll() is not None or jobs.job(job)["status"] in DONE, 480)  # noqa: B023 (waited for here)
             finally:
                 worker.kill()
             self.aliases()
