@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import repeat
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from models.forecasting.long_horizon import run_blocks
 from models.forecasting.mean import MEAN_LEVELS
 from models.forecasting.paths import PATH_LEVELS
 from models.forecasting.plan import NOTHING, Plan, check_horizon, make_plan
+from models.forecasting.quantile_table import QuantileTable
 from models.forecasting.request import ForecasterRequest, Outcome
 from models.forecasting.rows import Row, read_contexts, stays_nonnegative
 from models.forecasting.sampling import Sampling
@@ -35,8 +37,11 @@ Floats = NDArray[np.float64]
 BATCH = 32
 """Series in one pass: larger batches are not faster on one core and take more memory."""
 
+BATCHES = 8
+"""Batches whose series are prepared and described together."""
+
 LARGEST_PLAN = 10_000
-"""Steps times levels of a plan that stays in memory."""
+"""Steps times levels of a plan that stays in memory; series with larger ones are prepared and described a batch at a time."""
 
 
 class Forecaster:
@@ -182,13 +187,14 @@ class Forecaster:
             plan = self.plan(request)
         except AlmanacError as error:
             return [error] * len(request.series)
-        return [self._row(one, plan, request.outliers) for one in request.series]
+        return [self.row(one, request, plan) for one in request.series]
 
-    def _row(self, series: Series, plan: Plan, outliers: str) -> Row | AlmanacError:
+    def row(self, series: Series, request: ForecasterRequest, plan: Plan) -> Row | AlmanacError:
+        """Return the row of one series of a request with this plan, or the error that refuses the series."""
         spec = self.spec
         try:
             self.check(series)
-            row = Row(series, plan, outliers, series.future(plan.horizon), series.future_phase(spec.season_length))
+            row = Row(series, plan, request, series.future(plan.horizon), series.future_phase(spec.season_length))
             if self.names:
                 steps = plan.blocks * spec.horizon
                 row.covariates = covariate_columns(series, self.names, spec.context_length, steps)
@@ -198,27 +204,41 @@ class Forecaster:
 
     def _forecast_rows(self, rows: Sequence[Row]) -> list[Forecast]:
         """Return the forecast of each row."""
-        parts = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
-        return [forecast for part in parts for forecast in self._forecast_batch(part)]
+        largest = max((row.plan.horizon * len(row.plan.levels) for row in rows), default=0)
+        count = BATCH * BATCHES if largest <= LARGEST_PLAN else BATCH
+        parts = [rows[at : at + count] for at in range(0, len(rows), count)]
+        return [forecast for part in parts for forecast in self._forecast_part(part)]
 
-    def _forecast_batch(self, rows: Sequence[Row]) -> list[Forecast]:
-        """Return the forecast of each row of a batch, calibrated and described together with the others of its plan."""
+    def _forecast_part(self, rows: Sequence[Row]) -> list[Forecast]:
+        """Return the forecast of each row of a part, calibrated together with the others of its plan."""
+        forecasts: dict[int, Forecast] = {}
         with np.errstate(invalid="ignore", over="ignore"):  # the caller refuses a forecast that overflowed
-            contexts = read_contexts(rows, self.spec.context_length)
-            raw = run_blocks(self, rows, contexts)
-            plan = rows[0].plan
-            if all(row.plan is plan for row in rows):
-                return self._forecast_alike(rows, raw)
-            forecasts: dict[int, Forecast] = {}
-            for places in _places_by_plan(rows):
-                forecasts |= zip(places, self._forecast_alike([rows[at] for at in places], raw[places]), strict=True)
+            for table in self.tables(rows):
+                finite = all_finite(table.quantiles)
+                means = repeat(None) if table.means is None else table.means
+                for at, numbers, mean in zip(table.places, table.quantiles, means, strict=False):
+                    forecasts[at] = self._describe(rows[at], numbers, mean, finite=finite)
         return [forecasts[at] for at in range(len(rows))]
 
-    def _forecast_alike(self, rows: Sequence[Row], raw: Floats) -> list[Forecast]:
-        """Return the forecasts of rows of one plan from their raw quantiles, shape (rows, horizon or more, levels)."""
-        table = self._bounded(rows, rows[0].plan.calibrate(raw)) + 0.0  # turns -0.0 into 0.0
-        finite = all_finite(table)
-        return [self._describe(row, numbers, finite=finite) for row, numbers in zip(rows, table, strict=True)]
+    def tables(self, rows: Sequence[Row]) -> list[QuantileTable]:
+        """Return the quantiles of rows, those of one plan together; the rows know then what the model has read.
+
+        Args:
+            rows: At least one.
+        """
+        raw = run_blocks(self, rows, read_contexts(rows, self.spec.context_length))
+        return [self._calibrate(rows, raw, places) for places in _places_by_plan(rows)]
+
+    def _calibrate(self, rows: Sequence[Row], raw: Floats, places: Sequence[int]) -> QuantileTable:
+        """Return the quantiles of rows of one plan from the raw ones of all, shape (all rows, horizon or more, levels)."""
+        alike = [rows[at] for at in places]
+        plan = alike[0].plan
+        raw = raw if len(alike) == len(rows) else raw[places]
+        table = self._bounded(alike, plan.calibrate(raw)) + 0.0  # turns -0.0 into 0.0
+        if plan.averaged is None:
+            return QuantileTable(places, table, None)
+        means = [plan.mean(numbers, row.series, self.spec) for row, numbers in zip(alike, table, strict=True)]
+        return QuantileTable(places, table, np.array(means))
 
     def quantiles(self, contexts: Contexts) -> Floats:
         """Return the uncalibrated output of the graph, shape (batch, horizon, levels), in the series' units."""
@@ -244,8 +264,8 @@ class Forecaster:
         table = constants_stay([row.constant for row in rows], zeros_stay(series, table))
         return within_bounds(series, table)
 
-    def _describe(self, row: Row, numbers: Floats, *, finite: bool) -> Forecast:
-        """Return the forecast of one row from its quantiles, shape (levels, horizon)."""
+    def _describe(self, row: Row, numbers: Floats, mean: Floats | None, *, finite: bool) -> Forecast:
+        """Return the forecast of one row from its quantiles, shape (levels, horizon), and its mean, shape (horizon,)."""
         series, plan, spec = row.series, row.plan, self.spec
         closed = find_closed(series, row.future) if self._may_close else None
         warnings = (*warn(series, spec, plan.horizon, row.observed), *plan.noted)
@@ -266,7 +286,7 @@ class Forecaster:
             series.frequency,
             closed_steps,
             finite and not plan.sampling,
-            plan.mean(numbers, series, spec),
+            mean,
             samples.paths,
             samples.sums,
         )

@@ -112,10 +112,8 @@ class Plan:
             return table
         return np.ascontiguousarray(uncross(table.transpose(0, 2, 1), self.levels).transpose(0, 2, 1))
 
-    def mean(self, quantiles: Floats, series: Series, spec: ModelSpec) -> Floats | None:
-        """Return the mean of each step, shape (horizon,), from quantiles at all levels; None if it is not asked for."""
-        if self.averaged is None:
-            return None
+    def mean(self, quantiles: Floats, series: Series, spec: ModelSpec) -> Floats:
+        """Return the mean of each step, shape (horizon,), from quantiles at all levels of a plan with a mean."""
         table = with_rare_values(quantiles[self.averaged], MEAN_LEVELS, series, spec)
         return mean_of(with_whole_sales(table, smallest_sale(series, spec)))
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from models.calendar.zoned_grid import Timestamps
 from models.forecasting.plan import Plan
-from models.safeguards.plausible import as_read, may_be_read_otherwise
+from models.forecasting.request import ForecasterRequest
+from models.safeguards.plausible import count_known, look_closer, may_be_read_otherwise
 from models.series import Series
 from models.windows import Contexts
 
@@ -23,7 +24,7 @@ class Row:
     Attributes:
         series: The series; `read_contexts` replaces its implausible values.
         plan: What is asked of its forecast.
-        outliers: `clip` or `mask`.
+        request: The request that it is of.
         future: Timestamps of the forecast, shape (horizon,), or None without dates.
         phase: Season position of the first forecast step, -1 without dates.
         covariates: What `models.windows.covariate_columns` returns for it; None if the model reads none.
@@ -35,7 +36,7 @@ class Row:
 
     series: Series
     plan: Plan
-    outliers: str
+    request: ForecasterRequest
     future: Timestamps | None
     phase: int
     covariates: tuple[Floats, Floats] | None = None
@@ -71,23 +72,19 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
     """Replace the implausible values of each row, in its series and its context, and note what is observed."""
     length = context.shape[1]
     newest = context[:, length - longest :]
-    sorted_rows = newest.copy()
-    sorted_rows.sort(axis=1)
-    for place, (row, ordered) in enumerate(zip(rows, sorted_rows, strict=True)):
-        count = _count(ordered)
-        if may_be_read_otherwise(ordered, count):
-            row.series = as_read(row.series, length, row.outliers)
-            newest[place, longest - min(len(row.series), length) :] = row.series.values[-length:]
-            ordered = np.sort(newest[place])  # noqa: PLW2901 - of the replaced values
-            count = _count(ordered)
+    ordered = np.sort(newest)
+    counts = count_known(ordered)
+    others = [at for at, differs in enumerate(may_be_read_otherwise(newest, ordered, counts)) if differs]
+    for at in others:
+        row = rows[at]
+        row.series = look_closer(row.series, length, row.request.outliers)
+        newest[at, longest - min(len(row.series), length) :] = row.series.values[-length:]
+    if others:
+        ordered[others] = np.sort(newest[others])
+        counts = count_known(ordered)
+    for row, numbers, count in zip(rows, ordered, counts, strict=True):
         row.observed = count
-        row.least, row.middle, row.largest = ordered.item(0), ordered.item(count // 2), ordered.item(count - 1)
-
-
-def _count(ordered: Floats) -> int:
-    """Return how many of the rising values are not NaN."""
-    last = ordered.item(-1)
-    return len(ordered) if last == last else int(np.searchsorted(ordered, np.nan))  # noqa: PLR0124 - NaN
+        row.least, row.middle, row.largest = numbers.item(0), numbers.item(count // 2), numbers.item(count - 1)
 
 
 def _covariates(rows: Sequence[Row]) -> tuple[Floats, Floats | None] | tuple[()]:

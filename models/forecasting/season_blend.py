@@ -1,7 +1,6 @@
 """Season blend: how far a series shows no season, and the weight of a forecast without one that follows from it."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -24,6 +23,9 @@ FEWEST_IN_LINE = 4
 LINE, STRAIGHT = 0.97, 0.995
 """Shares of the variance that a straight line explains: from the first on a short history counts as one, from the second fully."""
 
+BLOCK = 1024
+"""Histories whose ratios are computed at once, so that memory is bounded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blend:
@@ -45,17 +47,19 @@ class Blend:
     unknown: float = 0.0
     lines: bool = False
 
-    def weight(self, values: Floats, season: int) -> float:
-        """Return the weight of the forecast without a season, in [0, 1].
+    def weights(self, histories: Sequence[Floats], season: int) -> Floats:
+        """Return the weights of the forecasts without a season, in [0, 1], shape (histories,).
 
         Args:
-            values: The history, oldest first, NaN where missing, shape (steps,).
+            histories: Oldest first, NaN where missing, each of shape (steps,).
             season: Steps of a season.
         """
-        ratio = season_ratio(values, season)
-        if ratio is not None:
-            return self.most * min(max((ratio - self.low) / (self.high - self.low), 0.0), 1.0)
-        return max(self.unknown, line_share(values) if self.lines else 0.0)
+        parts = [histories[at : at + BLOCK] for at in range(0, len(histories), BLOCK)]
+        ratio = np.concatenate([season_ratios(part, season) for part in parts]) if parts else np.empty(0)
+        found: Floats = self.most * np.clip((ratio - self.low) / (self.high - self.low), 0.0, 1.0)
+        for place in np.flatnonzero(np.isnan(ratio)).tolist():
+            found[place] = max(self.unknown, line_share(histories[place]) if self.lines else 0.0)
+        return found
 
     @classmethod
     def constant(cls, weight: float) -> Self:
@@ -79,40 +83,73 @@ class Blend:
         return found
 
 
-def season_ratio(values: Floats, season: int) -> float | None:
-    """Return how much changes over a season differ from each other, divided by how much those over a part of it do.
+def season_ratios(histories: Sequence[Floats], season: int) -> Floats:
+    """Return how much changes over a season differ from each other, divided by how much those over a part of it do, shape (histories,).
 
     It is about 0 where each season is as the one before, whatever the trend; about 1 for noise; 1.3 for a random walk. The parts
     are a quarter, a third and three eighths of a season, and the one whose changes differ most counts: a season of a whole number
-    of quarters does not show in a quarter. None if a season and a quarter have not been seen, or nothing but a line has.
+    of quarters does not show in a quarter. NaN if a season and a quarter have not been seen, or nothing but a line has.
 
     Args:
-        values: Oldest first, NaN where missing, shape (steps,); the newest `COMPARED_SEASONS` + 1 seasons count.
+        histories: At least one, each oldest first, NaN where missing, shape (steps,); the newest `COMPARED_SEASONS` + 1 seasons
+            count.
         season: Steps of a season.
     """
-    newest = values[-(COMPARED_SEASONS + 1) * season :]
-    if len(newest) <= season + season // 4:
-        return None
-    parts = {max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)}
-    over_season, over_part = _spread(newest, season), max(_spread(newest, lag) for lag in parts)
-    is_known = math.isfinite(over_season) and math.isfinite(over_part)
-    return over_season / over_part if is_known and over_part > LEAST_SPREAD * np.fmax.reduce(np.abs(newest)) else None
+    newest, lengths = _side_by_side(histories, (COMPARED_SEASONS + 1) * season)
+    long = lengths > season + season // 4
+    if not long.any():
+        return np.full(len(histories), np.nan)
+    parts = sorted({max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)})
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of values near the largest number there is
+        over_season, *over_parts = _spreads(newest, (season, *parts))
+        over_part = np.fmax.reduce(over_parts)
+        is_known = long & np.isfinite(over_season) & np.isfinite(over_part)
+        is_known &= over_part > LEAST_SPREAD * np.fmax.reduce(np.abs(newest), axis=1)
+        return np.where(is_known, over_season / over_part, np.nan)
 
 
 def line_share(values: Floats) -> float:
     """Return how far values are those of a straight line, from 0 at a share of variance of `LINE` to 1 at `STRAIGHT`."""
     known = np.flatnonzero(np.isfinite(values))
-    if len(known) < FEWEST_IN_LINE or np.ptp(values[known]) == 0:
+    if len(known) < FEWEST_IN_LINE:
         return 0.0
-    explained = float(np.corrcoef(known, values[known])[0, 1]) ** 2
+    numbers = values[known]
+    if numbers.max() == numbers.min():
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps, heights = known - known.mean(), numbers - numbers.mean()
+        explained = float((steps @ heights) ** 2 / ((steps @ steps) * (heights @ heights)))
     return min((explained - LINE) / (STRAIGHT - LINE), 1.0) if explained > LINE else 0.0
 
 
-def _spread(values: Floats, lag: int) -> float:
-    """Return the mean absolute difference of the changes over a lag from their median, NaN where too few are known."""
-    changes = values[lag:] - values[:-lag]
-    known = changes[np.isfinite(changes)]
-    if len(known) < FEWEST_CHANGES:
-        return math.nan
-    middle = np.partition(known, len(known) // 2)[len(known) // 2]
-    return float(np.abs(known - middle).sum()) / len(known)
+def _side_by_side(histories: Sequence[Floats], most: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the newest values of each history, right-aligned with NaN before them, and how many they are."""
+    lengths = np.array([min(len(one), most) for one in histories])
+    width = int(lengths.max())
+    newest = np.full((len(histories), width), np.nan)
+    for row, one, length in zip(newest, histories, lengths.tolist(), strict=True):
+        row[width - length :] = one[len(one) - length :]
+    return newest, lengths
+
+
+def _spreads(values: Floats, lags: Sequence[int]) -> Floats:
+    """Return the mean absolute difference of the changes over each lag from their median, NaN where too few are known.
+
+    Args:
+        values: Shape (histories, steps), NaN where missing.
+        lags: Each below the number of steps.
+
+    Returns:
+        Shape (lags, histories).
+    """
+    count, width = values.shape
+    changes = np.full((len(lags), count, width - min(lags)), np.nan)
+    for rows, lag in zip(changes, lags, strict=True):
+        np.subtract(values[:, lag:], values[:, :-lag], out=rows[:, : width - lag])
+    changes[np.isinf(changes)] = np.nan
+    changes.sort(axis=-1)  # NaN last
+    known = changes.shape[-1] - np.count_nonzero(np.isnan(changes), axis=-1)
+    middle = np.take_along_axis(changes, known[..., None] // 2, axis=-1)
+    distances = np.abs(changes - middle)
+    total = np.where(np.isnan(distances), 0.0, distances).sum(axis=-1)
+    return np.where(known >= FEWEST_CHANGES, total / np.maximum(known, 1), np.nan)

@@ -4,11 +4,14 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.calendar.frequency import Frequency
 from models.errors import Finding
 from models.series import Series
 from models.values import Values
+
+Rows = NDArray[np.float64]
 
 CODE = "LEVEL_CHANGED"
 
@@ -83,7 +86,7 @@ def find_level_change(values: Values, season: int, fewest: int = FEWEST_AFTER) -
 
 
 def may_change_level(ordered: Values, count: int) -> bool:
-    """Return whether `find_level_change` has to look; mostly false.
+    """Return whether values may jump at all; `may_stay` looks at those that do.
 
     Args:
         ordered: Values that rise, NaN last.
@@ -93,6 +96,23 @@ def may_change_level(ordered: Values, count: int) -> bool:
         return False
     least = ordered.item(0)
     return bool(least > 0) and bool(ordered.item(count - 1) >= LEAST_FACTOR * least)
+
+
+def may_stay(rows: Rows) -> NDArray[np.bool_]:
+    """Return in which rows `find_level_change` has to look: those that stay on another level after their last large jump; mostly none.
+
+    Args:
+        rows: Positive values, oldest first, NaN where missing, shape (rows, steps).
+    """
+    if np.isnan(rows).any():
+        rows = _without_gaps(rows)
+    with np.errstate(over="ignore"):
+        ratios = rows[:, 1:] / rows[:, :-1]
+    found: NDArray[np.bool_] = np.fmax.reduce(ratios, axis=1) >= LEAST_FACTOR
+    found |= np.fmin.reduce(ratios, axis=1) <= 1 / LEAST_FACTOR
+    if found.any():
+        found[found] = _last_stays(np.log(rows[found]))
+    return found
 
 
 def continue_level(series: Series, newest: int) -> Series:
@@ -114,6 +134,36 @@ def continue_level(series: Series, newest: int) -> Series:
         values = np.concatenate([scaled, values[start + change.at :]])
         findings.append(_finding(start + change.at, change.factor))
     return replace(series, values=values, findings=(*series.findings, *reversed(findings))) if findings else series
+
+
+def _without_gaps(rows: Rows) -> Rows:
+    """Return rows with the value before it for each gap, NaN before the first value."""
+    known = np.where(np.isnan(rows), 0, np.arange(rows.shape[1]))
+    found: Rows = np.take_along_axis(rows, np.maximum.accumulate(known, axis=1), axis=1)
+    return found
+
+
+def _last_stays(logs: Rows) -> NDArray[np.bool_]:
+    """Return in which rows the values after the last large jump are another level for long enough; gaps count as values here.
+
+    Args:
+        logs: Logarithms of values without gaps, NaN before the first value, shape (rows, steps).
+    """
+    steps = np.arange(logs.shape[1])
+    jumps = np.abs(np.diff(logs, axis=1))
+    large = jumps >= np.maximum(LEAST_JUMP, OTHER_JUMPS * np.fmax.reduce(jumps, axis=1, keepdims=True))
+    places = np.where(large, steps[1:], 0)
+    cut = places.max(axis=1, keepdims=True)
+    start = np.where(places < cut, places, 0).max(axis=1, keepdims=True)
+    enough = (cut - start >= FEWEST_BEFORE) & (len(steps) - cut >= FEWEST_AFTER)
+    before, after = np.where(steps < cut, logs, np.nan), np.where(steps < cut, np.nan, logs)
+    (low, high), (new_low, new_high) = (
+        (np.fmin.reduce(one, axis=1), np.fmax.reduce(one, axis=1)) for one in (before, after)
+    )
+    distance = np.maximum(low - new_high, new_low - high)
+    jump = np.take_along_axis(jumps, np.maximum(cut - 1, 0), axis=1)[:, 0]
+    found: NDArray[np.bool_] = enough[:, 0] & (distance >= LEAST_DISTANCE * jump)
+    return found
 
 
 def _fewest(frequency: Frequency) -> int:

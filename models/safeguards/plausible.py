@@ -1,12 +1,13 @@
 """Plausible series: a series whose implausible values and old levels do not lead the network, with warnings that name them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from models.errors import Finding
 from models.irregular.implausible import Indices, clip_implausible, find_implausible, is_suspicious
-from models.safeguards.level_change import continue_level, may_change_level
+from models.safeguards.level_change import Rows, continue_level, may_change_level, may_stay
 from models.series import Series
 from models.values import Values
 
@@ -21,21 +22,38 @@ SHOWN = 3
 
 def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
     """Return a series as a model reads it: `make_plausible`, on the level of its newest values; arguments as there."""
-    ordered = np.sort(series.values[-newest:])
-    count = int(np.searchsorted(ordered, np.nan))
-    if not may_be_read_otherwise(ordered, count):
-        return series
+    values = series.values[-newest:][None]
+    ordered = np.sort(values)
+    (is_read_otherwise,) = may_be_read_otherwise(values, ordered, count_known(ordered))
+    return look_closer(series, newest, outliers) if is_read_otherwise else series
+
+
+def look_closer(series: Series, newest: int, outliers: str) -> Series:
+    """Return what `as_read` does where `may_be_read_otherwise` is true."""
     return continue_level(make_plausible(series, newest, outliers), newest)
 
 
-def may_be_read_otherwise(ordered: Values, count: int) -> bool:
-    """Return whether `as_read` has to look closer; mostly false.
+def count_known(ordered: Rows) -> list[int]:
+    """Return how many values of each rising row are not NaN, shape (rows, steps)."""
+    found: list[int] = (ordered.shape[1] - np.count_nonzero(np.isnan(ordered), axis=1)).tolist()
+    return found
+
+
+def may_be_read_otherwise(rows: Rows, ordered: Rows, counts: Sequence[int]) -> list[bool]:
+    """Return for which rows `as_read` has to look closer; mostly none.
 
     Args:
-        ordered: The values that count, rising, NaN last.
-        count: How many are not NaN.
+        rows: The values that count, oldest first, NaN where missing, shape (rows, steps).
+        ordered: The same rows rising, NaN last.
+        counts: How many are not NaN.
     """
-    return is_suspicious(ordered, count) or may_change_level(ordered, count)
+    pairs = list(zip(ordered, counts, strict=True))
+    found = [is_suspicious(row, count) for row, count in pairs]
+    uneven = [at for at, (row, count) in enumerate(pairs) if not found[at] and may_change_level(row, count)]
+    if uneven:
+        for at, stays in zip(uneven, may_stay(rows[uneven]).tolist(), strict=True):
+            found[at] = stays
+    return found
 
 
 def make_plausible(series: Series, newest: int, outliers: str = "clip") -> Series:

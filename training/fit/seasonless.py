@@ -16,10 +16,9 @@ from models import artifact
 from models.calendar.zoned_grid import parse_frequency
 from models.covariates import CovariateNames
 from models.forecast import Forecast
-from models.forecasting.blended import weight_of
 from models.forecasting.request import ForecasterRequest
 from models.forecasting.season_blend import Blend
-from models.series import Series
+from models.safeguards.plausible import as_read
 from models.spec import ModelSpec
 from models.starters import blended_with, folder_for
 from training.data.window_sampling import Dataset
@@ -88,7 +87,8 @@ class Seasonless:
             training_set.series[row].reading(CovariateNames()).before(cutoff)
             for row, cutoff in zip(dataset.rows.tolist(), dataset.cutoffs.tolist(), strict=True)
         ]
-        weights = np.array([self._weight(one, dataset) for one in histories])
+        values = [as_read(one, dataset.context_length).values for one in histories]
+        weights = self.blend.weights(values, dataset.season_length)
         asked = [one for one, weight in zip(histories, weights, strict=True) if weight]
         (outcomes,) = forecaster.forecast_many([ForecasterRequest(asked, dataset.horizon, ())])
         quantiles = np.zeros((len(histories), dataset.horizon, len(forecaster.spec.quantile_levels)))
@@ -109,9 +109,6 @@ class Seasonless:
             conformal=self.conformal,
             nonnegative=around.options.nonnegative,
         )
-
-    def _weight(self, history: Series, dataset: Dataset) -> float:
-        return weight_of(history, self.blend, dataset.season_length, dataset.context_length)
 
 
 def copy_seasonless(source: Path, directory: Path, *, nonnegative: bool | None, **changes: Any) -> None:  # noqa: ANN401

@@ -114,8 +114,11 @@ def are_years_or_months(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     """Return whether all cells of a column are years or months, such as 2024, FY2024, 2023/24 or 2020-01."""
     import pyarrow.compute as pc
 
-    years = pc.match_substring_regex(as_time_text(column).drop_null(), _YEAR)
-    return bool(len(years) and pc.all(years).as_py())
+    for cells in (column.slice(0, SAMPLE), column):  # mostly the first cells are none
+        years = pc.match_substring_regex(as_time_text(cells).drop_null(), _YEAR)
+        if len(years) and not pc.all(years).as_py():
+            return False
+    return bool(len(years))
 
 
 def _refuse_dates(sheet: Sheet) -> None:

@@ -9,13 +9,13 @@ from numpy.testing import assert_allclose
 
 from models import artifact
 from models.covariates import CovariateNames
-from models.errors import ArtifactIncomplete
+from models.errors import ArtifactIncomplete, SeriesAllMissing
 from models.forecast import Forecast
-from models.forecaster import Forecaster
+from models.forecaster import Floats, Forecaster
 from models.forecasting.blended import BlendedForecaster
 from models.forecasting.request import ForecasterRequest
 from models.forecasting.sampling import Sampling
-from models.forecasting.season_blend import Blend, line_share, season_ratio
+from models.forecasting.season_blend import Blend, line_share, season_ratios
 from models.series import Series
 from tests.artifacts import make_artifact
 
@@ -33,19 +33,52 @@ def pair(tmp_path: Path) -> tuple[Forecaster, Forecaster]:
     return seasonal, seasonless
 
 
+def ratio(values: Floats, season: int) -> float:
+    """Return the ratio of one history."""
+    return season_ratios([values], season).item()
+
+
 def test_the_ratio_tells_seasons_from_trends_and_noise() -> None:
     """A season that repeats is 0, also on a trend and in quarters; noise is about 1, a random walk more; a line is unknown."""
     noise = np.random.default_rng(0).normal(size=30_000)
 
-    assert season_ratio(REPEATED, 12) == season_ratio(100 * STEPS + REPEATED, 12) == 0.0
-    assert season_ratio(np.tile(REPEATED[:13], 16), 52) == 0.0
-    assert season_ratio(noise, 10_000) == pytest.approx(1.0, abs=0.05)
-    assert (season_ratio(np.cumsum(noise), 500) or 0.0) > 1.2
-    assert season_ratio(REPEATED[:16], 12) == 0.0
-    assert season_ratio(REPEATED[:15], 12) is None
-    assert season_ratio(STEPS, 12) is None
-    assert season_ratio(np.full(60, 7.0), 12) is None
-    assert season_ratio(np.full(60, np.nan), 12) is None
+    assert ratio(REPEATED, 12) == ratio(100 * STEPS + REPEATED, 12) == 0.0
+    assert ratio(np.tile(REPEATED[:13], 16), 52) == 0.0
+    assert ratio(noise, 10_000) == pytest.approx(1.0, abs=0.05)
+    assert ratio(np.cumsum(noise), 500) > 1.2
+    assert ratio(REPEATED[:16], 12) == 0.0
+    assert np.isnan([ratio(one, 12) for one in (REPEATED[:15], STEPS, np.full(60, 7.0), np.full(60, np.nan))]).all()
+
+
+@pytest.mark.parametrize("season", [4, 7, 12])
+def test_ratios_of_many_histories_are_those_of_each(season: int) -> None:
+    """By a plain definition, whatever their lengths and gaps; a history with infinite changes has none."""
+    generator = np.random.default_rng(0)
+    histories = [generator.normal(size=length).cumsum() for length in (3, 14, 15, 16, 17, 35, 36, 37, 200)]
+    gappy = [np.where(generator.random(len(one)) < 0.2, np.nan, one) for one in histories]
+    together = [*histories, *gappy, np.tile([1e308, -1e308], 30)]
+
+    found = season_ratios(together, season)
+
+    assert_allclose(found, [plain_ratio(one, season) for one in together], rtol=1e-12)
+    assert np.isfinite(found[[4, -2]]).all()
+
+
+def plain_ratio(values: Floats, season: int) -> float:
+    """Return the ratio of one history as its definition says it."""
+    newest = values[-3 * season :]
+
+    def spread(lag: int) -> float:
+        with np.errstate(over="ignore"):
+            changes = newest[lag:] - newest[:-lag]
+        known = sorted(changes[np.isfinite(changes)].tolist())
+        return np.abs(np.array(known) - known[len(known) // 2]).mean() if len(known) >= 3 else np.nan
+
+    if len(newest) <= season + season // 4:
+        return np.nan
+    parts = (season // 4, season // 3, 3 * season // 8)
+    over_part = float(np.fmax.reduce([spread(max(part, 1)) for part in parts]))
+    return spread(season) / over_part if over_part > 0 else np.nan
 
 
 def test_a_line_is_one_whatever_is_missing() -> None:
@@ -61,13 +94,12 @@ def test_a_line_is_one_whatever_is_missing() -> None:
 def test_the_weight_rises_with_the_ratio() -> None:
     """From 0 to the largest; a short history has that of the unknown, or of a line."""
     noise = np.random.default_rng(0).normal(size=30_000)
-
-    assert Blend(0.6, 0.5, 1.5).weight(noise, 10_000) == pytest.approx(0.3, abs=0.03)
-    assert Blend(0.6, 0.5, 0.8).weight(noise, 10_000) == 0.6
     blend = Blend(0.6, 1.0, 7.0, unknown=0.2, lines=True)
-    assert blend.weight(REPEATED, 12) == 0.0
-    assert blend.weight(REPEATED[:12], 12) == 0.2
-    assert blend.weight(STEPS, 12) == blend.weight(STEPS[:12], 12) == 1.0
+
+    assert Blend(0.6, 0.5, 1.5).weights([noise], 10_000) == pytest.approx(0.3, abs=0.03)
+    assert Blend(0.6, 0.5, 0.8).weights([noise], 10_000) == 0.6
+    assert blend.weights([REPEATED, REPEATED[:12], STEPS, STEPS[:12]], 12).tolist() == [0.0, 0.2, 1.0, 1.0]
+    assert blend.weights([], 12).shape == (0,)
 
 
 def test_a_sentinel_does_not_lead_the_weight(pair: tuple[Forecaster, Forecaster]) -> None:
@@ -102,6 +134,35 @@ def test_numbers_are_the_mean_of_both(pair: tuple[Forecaster, Forecaster]) -> No
         assert_allclose(
             found.intervals[1].upper, (1 - weight) * one.intervals[1].upper + weight * two.intervals[1].upper
         )
+
+
+def test_many_series_are_mixed_as_each_is_alone(
+    pair: tuple[Forecaster, Forecaster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one pass and in several, beside a request with other levels, and beside a series whose other forecast is refused."""
+    blended = BlendedForecaster(*pair, HALF)
+
+    def refuse(series: Series) -> None:
+        if series.id == "8":
+            raise SeriesAllMissing("")
+
+    monkeypatch.setattr(pair[1], "check", refuse)
+    series = [Series.make(STEPS * at + REPEATED * (at % 3), id=str(at)) for at in range(1, 300)]
+    requests = [ForecasterRequest(series, 14), ForecasterRequest(series[:5], 3, (50.0,), mean=True)]
+
+    outcomes = blended.forecast_many(requests)
+
+    for request, part in zip(requests, outcomes, strict=True):
+        for one, found in zip(request.series, part, strict=True):
+            (alone,) = blended.forecast_many([replace(request, series=[one])])[0]
+            assert isinstance(found, Forecast)
+            assert isinstance(alone, Forecast)
+            assert_allclose(found.quantiles, alone.quantiles)
+            assert_allclose(found.intervals[0].upper, alone.intervals[0].upper)
+            assert (found.mean is None) == (alone.mean is None) == (not request.mean)
+    refused = outcomes[0][7]
+    assert isinstance(refused, Forecast)
+    assert_allclose(refused.median, pair[0].forecast([series[7]], 14)[0].median)
 
 
 def test_paths_are_drawn_from_the_mean(pair: tuple[Forecaster, Forecaster]) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar.zoned_grid import parse_frequency
-from models.safeguards.level_change import CODE, continue_level, find_level_change
+from models.safeguards.level_change import CODE, continue_level, find_level_change, may_stay
 from models.series import Series
 from models.starters import load_starter
 from models.values import Values
@@ -75,6 +75,22 @@ def test_any_history_has_a_change_within_it_or_none(values: list[float], season:
     found = find_level_change(np.array(values), season)
 
     assert found is None or (season <= found.at < len(values) and found.factor > 0)
+    assert found is None or may_stay(np.array([values, values])).all()
+
+
+def test_only_levels_that_stay_need_a_closer_look() -> None:
+    """Of many histories at once; seasons, growth and what is over need none."""
+    season, dip = np.where(np.arange(60) % 12 < 6, 1.0, 90.0), jump(jump(MONTHS, 20, 0.01), 40, 100.0)
+    rows = [
+        MONTHS,
+        season,
+        jump(MONTHS, 48, 0.2),
+        dip,
+        1.3 ** np.arange(60),
+        np.where(np.arange(60) == 3, np.nan, MONTHS),
+    ]
+
+    assert may_stay(np.array(rows)).tolist() == [False, False, True, False, False, False]
 
 
 def test_a_change_of_unit_leaves_the_forecast_as_it_would_be() -> None:
