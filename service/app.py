@@ -91,7 +91,7 @@ def create_app(
     app.state.service = service
     app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # `include_router` would build each of them again at the first request
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     _add_layers(app, service, settings, host, tracing)

@@ -1,14 +1,13 @@
 """Command `almanac serve`."""
 
-import gc
 import sys
 
 import click
 
-from models.machine.allocator import use_one_arena
 from service.api.key_file import read_keys
 from service.api.security import is_loopback
 from service.cli.listening import announce, listen, reserve
+from service.cli.starting import prepare_process
 from service.serving.home_check import check_own
 from service.settings import Settings
 
@@ -55,8 +54,7 @@ def run(settings: Settings, host: str, port: int) -> None:
         read_keys(settings.api_keys)  # a file that cannot be read is an error of this command, not of each worker
         with reserve(host, port) as reserved:
             sys.exit(run_workers(settings, host, reserved))
-    use_one_arena()
-    gc.disable()  # what is imported and built here stays: no search for garbage now, and none in it later
+    prepare_process()
     from service.app import create_app
     from service.cli.server import serve_app
 

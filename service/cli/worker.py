@@ -1,11 +1,10 @@
 """Worker: one of the processes of `almanac serve --workers N`; `python -m service.cli.worker OPTIONS`, see `workers`."""
 
-import gc
 import math
 import shutil
 import sys
 
-from models.machine.allocator import use_one_arena
+from service.cli.starting import prepare_process
 from service.logs import configure_logging
 from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings
@@ -27,8 +26,7 @@ def main() -> None:
     options = ProcessOptions.from_json(sys.argv[1])
     link = ProcessLink.over_standard_streams(options)
     configure_logging()
-    use_one_arena()
-    gc.disable()  # as in `serve.run`
+    prepare_process()
     from service.app import create_app
     from service.cli.server import serve_app
     from service.monitoring.shared_metrics import share_values

@@ -1,10 +1,13 @@
-"""The application: what becomes of its background tasks."""
+"""The application: its routes, and what becomes of its background tasks."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from service import app
+from service.api.routes import ROUTERS
+from service.settings import Settings
 
 
 def test_a_background_task_that_fails_is_logged_and_begins_again(
@@ -40,3 +43,10 @@ def test_a_background_task_is_cancelled_at_the_end() -> None:
         return task.cancelled()
 
     assert asyncio.run(run())
+
+
+def test_the_routes_are_those_of_the_modules(tmp_path: Path) -> None:
+    """Not copies of them, which FastAPI would build at the first request."""
+    built = app.create_app(Settings(home=tmp_path), supervise=False).routes
+
+    assert set(map(id, built)) == {id(one) for router in ROUTERS for one in router.routes}
