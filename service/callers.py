@@ -2,10 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from starlette.requests import ClientDisconnect
 
@@ -82,8 +81,7 @@ class Caller:
             raise fault
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """What a client has of the requests in progress.
 
     Attributes:
@@ -107,16 +105,26 @@ class Clients:
         own = self._counts.get(client, 0)
         return Share(max(0, own - counted), len(self._counts) + (own == 0))
 
-    @contextmanager
-    def enter(self, client: str) -> Iterator[None]:
+    def enter(self, client: str) -> "Entered":
         """Count a request as long as it is in progress."""
-        counts = self._counts
-        counts[client] = counts.get(client, 0) + 1
-        try:
-            yield
-        finally:
-            left = counts[client] - 1
-            if left:
-                counts[client] = left
-            else:
-                del counts[client]
+        return Entered(self._counts, client)
+
+
+class Entered:
+    """A request of a client while it is in progress; a generator as context manager takes thrice as long."""
+
+    __slots__ = ("_client", "_counts")
+
+    def __init__(self, counts: dict[str, int], client: str) -> None:
+        """Count nothing yet."""
+        self._counts, self._client = counts, client
+
+    def __enter__(self) -> None:
+        """Count it."""
+        self._counts[self._client] = self._counts.get(self._client, 0) + 1
+
+    def __exit__(self, *_error: object) -> None:
+        """Count it no longer, and forget a client without any."""
+        self._counts[self._client] -= 1
+        if not self._counts[self._client]:
+            del self._counts[self._client]

@@ -97,13 +97,11 @@ def has_hours(series: Series) -> bool:
 def _step_of(series: Series) -> int | None:
     """Return the step in microseconds, or None if it does not divide a day or too few values are missing."""
     frequency = series.frequency
-    if frequency is None:
+    if frequency is None or (frequency.name != "D" and frequency.nanoseconds is None):
         return None
     missing = np.count_nonzero(np.isnan(series.values)) / len(series)
-    if frequency.name == "D":
-        return _DAY if missing >= LEAST_CLOSED_DAYS - ROUNDING else None
     if frequency.nanoseconds is None:
-        return None
+        return _DAY if missing >= LEAST_CLOSED_DAYS - ROUNDING else None
     step = frequency.nanoseconds // 1000
     return step if missing >= LEAST_CLOSED and step >= _MINUTE and _DAY % step == 0 else None
 

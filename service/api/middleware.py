@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,7 +49,8 @@ class MetricsMiddleware:
             nonlocal status, code
             if message["type"] == "http.response.start":
                 status, headers = message["status"], message["headers"]
-                code = next((value.decode() for name, value in headers if name == _CODE), None)
+                if status >= HTTPStatus.BAD_REQUEST:
+                    code = next((value.decode() for name, value in headers if name == _CODE), None)
                 message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
             await send(message)
 
@@ -105,4 +107,4 @@ class MetricsMiddleware:
 def _request_id(scope: Scope) -> str:
     """Return the id in the request if it is short and harmless, else a new one."""
     own = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-    return own.decode() if _VALID_ID.fullmatch(own) else new_id()
+    return own.decode() if own and _VALID_ID.fullmatch(own) else new_id()

@@ -53,9 +53,10 @@ def _batch(
     taken: set[str] = set()
     segments: dict[int, str] = {}
     for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and _is_unnamed(entry.get("id")):
+        series_id = _given_id(entry)
+        if series_id is None:
             unnamed.add(index)
-        series_id = _id(entry, index, given)
+            series_id = _free_id(index, given)
         try:
             if series_id in DOT_SEGMENTS:
                 raise FieldInvalid(f"The id is {describe_value(series_id)}.", pointer="/id", hint=DOTS_HINT)
@@ -85,16 +86,8 @@ def _given_id(entry: object) -> str | None:
     return plain_id(series_id) or None if isinstance(series_id, str) and len(series_id) <= MAX_ID_LENGTH else None
 
 
-def _is_unnamed(series_id: object) -> bool:
-    """Return whether a series was sent without an id, or with one of blanks."""
-    return not series_id or (isinstance(series_id, str) and not plain_id(series_id))
-
-
-def _id(entry: object, index: int, given: AbstractSet[str]) -> str:
-    """Return a series' id; without a valid one its index, with as many `#` before it as no given id has."""
-    series_id = _given_id(entry)
-    if series_id is not None:
-        return series_id
+def _free_id(index: int, given: AbstractSet[str]) -> str:
+    """Return the id of a series that was sent without a valid one: its index, with as many `#` before it as no given id has."""
     name = str(index)
     while name in given:
         name = f"#{name}"

@@ -79,7 +79,7 @@ class ForecastLog:
             forecasts: The forecasts.
             from_store: Whether they were made from stored observations.
         """
-        made_at = time.time_ns() // 1_000
+        made_at, was_empty = time.time_ns() // 1_000, not self._waiting
         for forecast_id, series, forecast in forecasts:
             if series.id in self._left_out:
                 self._metrics.forecasts_lost.labels("erased").inc()
@@ -93,8 +93,10 @@ class ForecastLog:
                     self._waiting.append(entry)
             if full:
                 self._metrics.forecasts_lost.labels("full").inc()
+                self._show_waiting()
                 self._warn()
-        self._show_waiting()
+        if was_empty:  # else `run` shows it soon: a gauge takes as long as all else here
+            self._show_waiting()
 
     @contextmanager
     def without(self, ids: Iterable[str]) -> Iterator[None]:
@@ -111,6 +113,8 @@ class ForecastLog:
 
         On the event loop, and while the database does not answer, nothing waits.
         """
+        if len(self._waiting) <= self._limit // 2:
+            return
         with suppress(RuntimeError):
             asyncio.get_running_loop()
             return
@@ -138,6 +142,7 @@ class ForecastLog:
         """Write the queue and delete old forecasts, again and again, until cancelled."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
+            self._show_waiting()
             with suppress(AlmanacError):  # the database's watch logs it; the entries go on waiting
                 await self.flush()
                 await self._retention.delete_old(self._run)
