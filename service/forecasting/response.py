@@ -79,9 +79,10 @@ def join_response(parts: Sequence[tuple[ForecastResult, bytes]]) -> Response:
     forecasts = [text for _, text in parts if text]
     if not forecasts:
         return problem_response(422, {**_problem_of_all(faults), **body, "errors": errors})
-    model, written = _dump(body["model"]), _dump(errors) if errors else b"[]"
-    content = b'{"model":%b,"forecasts":[%b],"errors":%b}' % (model, b",".join(forecasts), written)
-    return Response(content, media_type="application/json")
+    start, end = b'{"model":%b,"forecasts":[' % _dump(body["model"]), b'],"errors":%b}' % _dump(errors)
+    between = [b","] * (2 * len(forecasts) - 1)
+    between[::2] = forecasts
+    return Response(b"".join([start, *between, end]), media_type="application/json")  # megabytes, copied once
 
 
 def write_entries(result: ForecastResult) -> bytes:

@@ -19,7 +19,7 @@ import psutil
 
 from models import starters
 from models.covariates import CovariateNames
-from models.forecaster import BATCH, Forecaster
+from models.forecaster import Forecaster
 from models.forecasting.request import ForecasterRequest
 from models.series import Series
 from tests.prove.ray_environment import PYTHON as RAY
@@ -89,7 +89,7 @@ def share_of_onnxruntime(data: Path, scratch: Path) -> tuple[float, float, float
     series = 0
     for part in layout.parts:
         made = make_series(worker.read(part), job.reading).series
-        calls = [call for at in range(0, len(made), BATCH) for call in recorded(model, made[at : at + BATCH])]
+        calls = recorded(model, made)
         first = timed(lambda calls=calls: [session.run(None, inputs) for session, inputs in calls])  # type: ignore[misc]
         second = timed(lambda part=part: worker(part))  # type: ignore[misc]
         if part.number:
