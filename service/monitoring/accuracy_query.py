@@ -23,9 +23,9 @@ from service.selector import LoadedModel
 from service.store.database import Database
 from service.store.newest_observations import newest_window
 from service.store.scoring.counting import count_disputed, count_due, count_truths
-from service.store.scoring.rollups import DAY, Period, ScoreSums
+from service.store.scoring.rollups import DAY, Period
 from service.store.scoring.score_filter import ScoreFilter
-from service.store.scoring.score_sums import GroupKey, sum_scores
+from service.store.scoring.score_sums import GroupKey, Rows, sum_scores
 from service.store.scoring.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0
@@ -69,7 +69,7 @@ def query_accuracy(
     rows = sum_scores(database, where, keys, query.period, query.limit + 1)
     shown = list_scored_forecasts(database, where, query.forecasts) if query.forecasts else []
     return {
-        "rows": [_row(keys, key, sums, find_backtest) for key, sums in rows[: query.limit]],
+        "rows": _rows(keys, rows[: query.limit], find_backtest),
         "truncated": len(rows) > query.limit,
         "drift": {
             "inputs": _input_drift(inputs, [one for one in champions if where.model in {None, one.name}]),
@@ -95,14 +95,15 @@ def _apply_window(database: Database, query: AccuracyQuery) -> tuple[ScoreFilter
     return where, str(np.datetime64(int(since), "us").astype("M8[s]")), count_truths(database, where)
 
 
-def _row(
-    keys: Sequence[GroupKey], key: Sequence[str | int], sums: ScoreSums, find_backtest: FindBacktest
-) -> dict[str, Any]:
-    group: dict[str, Any] = dict(zip(keys, key, strict=True))
-    backtest = None
-    if {"version", "step"} <= group.keys():
-        backtest = find_backtest(group["model"], group["version"]).at(group["step"])
-    return {**group, **accuracy_figures(sums), "backtest": backtest}
+def _rows(keys: Sequence[GroupKey], sums: Rows, find_backtest: FindBacktest) -> list[dict[str, Any]]:
+    """Return the rows of the response; there may be 10,000."""
+    has_backtest = {"version", "step"} <= {*keys}
+    found = []
+    for key, one in sums:
+        row: dict[str, Any] = dict(zip(keys, key, strict=True)) | accuracy_figures(one)
+        row["backtest"] = find_backtest(row["model"], row["version"]).at(row["step"]) if has_backtest else None
+        found.append(row)
+    return found
 
 
 def live_figures(

@@ -6,10 +6,10 @@ Scores that are deleted have `remove_sums` before it, and scores that begin to c
 transaction that holds `lock_scores`.
 """
 
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -70,8 +70,7 @@ _SQLITE = {"day": ("%Y-%m-%d",), "week": ("%Y-%m-%d", "weekday 0", "-6 days"), "
 _POSTGRESQL = {"day": "YYYY-MM-DD", "week": "YYYY-MM-DD", "month": "YYYY-MM", "year": "YYYY"}
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreSums:
+class ScoreSums(NamedTuple):
     """Counts and sums of scores; they can be added.
 
     Attributes:
@@ -96,8 +95,9 @@ class ScoreSums:
     covered_95: int = 0
     intervals_95: int = 0
 
-    def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(self)))
+    def __add__(self, other: "ScoreSums") -> "ScoreSums":  # type: ignore[override]
+        """Return the sums of both, not a longer tuple."""
+        return ScoreSums._make(map(operator.add, self, other))
 
 
 def lock_scores(connection: Connection) -> None:

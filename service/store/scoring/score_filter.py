@@ -26,8 +26,8 @@ SLACK = 2 * DAY
 LONGEST_MONTH = 31
 """Days."""
 
-FEW_DAYS = 4
-"""Days below which the scores between two moments are read as they are."""
+OF_ROLLUP = 1
+"""Days whose scores are read in the time that a rollup takes."""
 
 LONG = 40
 """Days from which on the scores of some series are read series by series."""
@@ -140,7 +140,7 @@ class ScoreFilter:
     def in_units(self, unit: Unit) -> tuple[Self, list[Self], list[Self]] | None:
         """Return a filter of the nearest whole units, and filters of the scores that it lacks and of those it has too many.
 
-        None if these are so few days that their scores are read sooner.
+        None if the scores of this filter are read sooner, since these have as many days.
         """
         first = _nearest(self.since, self.since_day, unit, max)
         end = _nearest(self.until, self.until_day, unit, min)
@@ -149,7 +149,8 @@ class ScoreFilter:
         lacking = [self.within(None, first)] * (first is not None) + [self.within(end, None)] * (end is not None)
         extra = [*whole.before(self), *replace(whole.within(self.since_day, None), since=self.since).after(self)]
         lacking, extra = ([one for one in some if one.has_time] for some in (lacking, extra))
-        return None if (lacking or extra) and DayRange.of(whole).number < FEW_DAYS else (whole, lacking, extra)
+        is_slow = sum(one.days for one in (*lacking, *extra)) + OF_ROLLUP >= self.days
+        return None if (lacking or extra) and is_slow else (whole, lacking, extra)
 
     def before(self, other: Self) -> list[Self]:
         """Return the filters of scores of this one, which has no moments, that come too early for another one."""
@@ -163,6 +164,19 @@ class ScoreFilter:
             return found
         since = other.until if self.since is None else max(self.since, other.until)
         return [*found, replace(self.within(None, other.until_day), since=since)]
+
+    @property
+    def days(self) -> float:
+        """How many days lie between the limits, each a moment, a date or both."""
+        since = [
+            *([] if self.since is None else [self.since / DAY]),
+            *([] if self.since_day is None else [self.since_day]),
+        ]
+        until = [
+            *([] if self.until is None else [self.until / DAY]),
+            *([] if self.until_day is None else [self.until_day]),
+        ]
+        return max(0.0, min(until) - max(since)) if since and until else math.inf
 
     @property
     def has_time(self) -> bool:

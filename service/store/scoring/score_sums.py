@@ -79,17 +79,17 @@ def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], p
     there = versions_and_steps(database, where)
     if len({(one["model"], one["version"]) for one in there}) == 1:  # the primary keys of rollups begin with them
         where = replace(where, model=there[0]["model"], version=there[0]["version"])
-    listed = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit, there)
+    listed = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit)
     known, number = _only_there(listed, keys, there), count_series(database, where)
     found: Rows = []
-    most, places = limit, [by.index(key) for key in keys]
+    most, group_of = limit, operator.itemgetter(*(by.index(key) for key in keys))
     while len(found) < limit:
         part, known = _take_part(known, keys, most)
         if not part:
             break
         plan, wanted = _plan(database, _only(where, keys, part, number), by, period), set(part)
         rows = _run(database, plan, has_keys=True, limit=None)
-        more = [row for row in rows if tuple(row[0][place] for place in places) in wanted]
+        more = [row for row in rows if group_of(row[0]) in wanted]
         found += more
         left = limit - len(found)
         most = left + left // SPARE + FEW if 2 * len(more) >= most else 2 * most
@@ -116,28 +116,24 @@ def _take_part(
     return [one for one, _ in part], iter(())
 
 
-def _list_groups(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
-    database: Database,
-    where: ScoreFilter,
-    keys: Sequence[GroupKey],
-    period: Period | None,
-    page: int,
-    there: Sequence[Mapping[str, Any]],
+def _list_groups(
+    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None, page: int
 ) -> Iterator[tuple[Key, int]]:
     """Yield the values of keys that may have scores, in their order, and about how many periods each has; reads pages."""
     of = sums_by_series_step.c
     named = {"model": of.model, "version": of.version, "step": of.step, "series": of.series_id}
     columns: list[ColumnElement[Any]] = [named[key] for key in keys]
-    query = select(*columns, func.sum(of.scores), func.count()).where(*where.of_months(sums_by_series_step))
+    query = select(*columns, func.sum(of.scores), func.count(of.month.distinct())).where(
+        *where.of_months(sums_by_series_step)
+    )
     query = query.group_by(*columns).order_by(*columns)
     each = {"day": 28, "week": 4, "month": 1}.get(period or "")
-    steps = 1 if "step" in keys else len({one["step"] for one in there}) or 1  # rows of a month and series
     start, is_full = 0, True
     while is_full:
         with database.reading() as connection:
             found = connection.execute(query.limit(page).offset(start)).all()
         start, is_full = start + page, len(found) == page
-        yield from ((tuple(row[:-2]), min(row[-2], each * -(-row[-1] // steps)) if each else 1) for row in found)
+        yield from ((tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found)
 
 
 def _only_there(
@@ -173,7 +169,7 @@ def _run(database: Database, parts: Selects, *, has_keys: bool, limit: int | Non
     places = len(SUMS)
     with database.reading() as connection:
         found = connection.execute(query).all()
-    rows = [(tuple(row[:-places]), ScoreSums(*(number or 0 for number in row[-places:]))) for row in found]
+    rows = [(tuple(row[:-places]), ScoreSums._make(number or 0 for number in row[-places:])) for row in found]
     if not has_keys:
         return rows or [((), ScoreSums())]
     return sorted((row for row in rows if row[1].scores), key=operator.itemgetter(0))[:limit]

@@ -126,3 +126,19 @@ def test_a_window_has_one_limit_of_time_at_each_end() -> None:
     limits = [str(one.left) for one in where.of_scores() if "timestamp" in str(one.left)]
 
     assert limits == ["scores.timestamp"] * 2
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "is_whole"),
+    [
+        ("2025-01-15T12", "2025-01-16T12", False),
+        ("2025-01-13T06", "2025-01-19T18", True),
+        ("2025-01-15", "2025-01-16", False),
+    ],
+)
+def test_whole_weeks_are_summed_if_that_reads_fewer_days(since: str, until: str, *, is_whole: bool) -> None:
+    """Of a day in the middle of a week they would read the six others, to take them away."""
+    first, last = (int(np.datetime64(one, "us").astype(np.int64)) for one in (since, until))
+    moments, dates = ScoreFilter(since=first, until=last), ScoreFilter(since_day=first // DAY, until_day=last // DAY)
+
+    assert ((dates if len(since) == len("2025-01-15") else moments).in_units("week") is not None) == is_whole
