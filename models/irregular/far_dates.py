@@ -93,6 +93,8 @@ def may_have_far_dates(dates: Timestamps) -> bool:
 
 def may_have_lone_dates(dates: Timestamps, near: int = NEAR) -> bool:
     """Return whether the newest or the oldest date lies after a gap unlike those beside it."""
+    if dates[-1] - dates[0] <= YEAR:  # as of most rows that are posted
+        return False
     return any(_is_lone(ordered, near) for ordered in (dates, dates[::-1]))
 
 

@@ -99,8 +99,10 @@ def _periods(dates: Timestamps, start: np.datetime64, step: Frequency) -> tuple[
 
 def _are_months(stored: Timestamps) -> bool:
     """Return whether stored timestamps are the first or the last days of months that follow each other at both ends."""
+    if len(stored) < FEWEST:
+        return False
     gaps = np.diff(stored.astype("M8[M]").astype(np.int64))
-    if len(stored) < FEWEST or (np.r_[gaps[: FEWEST - 1], gaps[1 - FEWEST :]] != 1).any():
+    if (np.r_[gaps[: FEWEST - 1], gaps[1 - FEWEST :]] != 1).any():
         return False
     is_one_end = bool(_is_first_day(stored).all()) or bool(_is_last_day(stored).all())
     return is_one_end and bool((stored == dates_of(stored)).all())
