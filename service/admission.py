@@ -86,6 +86,8 @@ class Lane:
             least: Seconds that it will wait in any case.
         """
         before = self._pending + waiting
+        if before < min(ALWAYS_ADMITTED, self._limit):  # the usual case: nothing below refuses it
+            return
         expected = max(before * self._seconds / self._ends, least)
         room = 2 if self._is_owed(share) else 1
         is_late = expected > room * self._most_seconds and before >= ALWAYS_ADMITTED

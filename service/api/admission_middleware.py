@@ -97,5 +97,5 @@ class JsonForecasts:
 
 def _announced(scope: Scope) -> int:
     """Return the size of the body that a request announces, 0 if it announces none."""
-    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    announced = dict(scope["headers"]).get(b"content-length", b"")
     return int(announced) if announced.isdigit() else 0

@@ -150,8 +150,8 @@ class CompressionMiddleware:
         """Pass the request on, with a `send` that packs if the client accepts it."""
         encoding = None
         if scope["type"] == "http" and scope["method"] != "HEAD":
-            accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
-            encoding = choose_encoding(Headers(scope=scope)["accept-encoding"]) if accepted else None
+            accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
+            encoding = choose_encoding(accepted.decode("latin-1")) if accepted else None
         await self._app(scope, receive, send if encoding is None else _Packing(send, encoding))
 
 

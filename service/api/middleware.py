@@ -106,5 +106,5 @@ class MetricsMiddleware:
 
 def _request_id(scope: Scope) -> str:
     """Return the id in the request if it is short and harmless, else a new one."""
-    own = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
+    own = dict(scope["headers"]).get(REQUEST_ID, b"")
     return own.decode() if own and _VALID_ID.fullmatch(own) else new_id()

@@ -37,4 +37,5 @@ class ForecastRecorder:
             self.forecast_log.wait_for_room()
             self.forecast_log.append(selected, result.by_forecast_id(query.unnamed), from_store=query.from_store)
         self.metrics.count_forecast(selected.model.name, len(result.rows), result.steps)
-        self.metrics.count_errors(fault.finding.code for fault in result.faults)
+        if result.faults:
+            self.metrics.count_errors(fault.finding.code for fault in result.faults)

@@ -112,9 +112,12 @@ class NewestInputs:
 
     def settle(self) -> None:
         """Add what was posted."""
-        while self._posted:
-            with suppress(IndexError):  # another thread took the last one
-                self._add_posted(self._posted.popleft())
+        while True:
+            try:
+                posted = self._posted.popleft()
+            except IndexError:
+                break  # none is left: another thread may have taken the last one
+            self._add_posted(posted)
         keep_newest(self.newest)
         keep_newest(self.confirmed)
 

@@ -214,8 +214,9 @@ class Catalog:
 
     def _is_starter(self, selector: Selector) -> bool:
         """Return whether a selector means the package's starter, not a registered model of the same name."""
-        registered = self.index.models.get(starters.NAME, RegisteredModel()).versions
-        return selector.name == starters.NAME and selector.alias is None and selector.version not in registered
+        if selector.name != starters.NAME or selector.alias is not None:
+            return False
+        return selector.version not in self.index.models.get(starters.NAME, RegisteredModel()).versions
 
     def _starter_is_default(self) -> bool:
         """Return whether the starter answers requests without `model`: it is set as default, or nothing is registered."""
