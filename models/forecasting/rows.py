@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.calendar.zoned_grid import Timestamps
 from models.forecasting.plan import Plan
 from models.forecasting.request import ForecasterRequest
-from models.safeguards.plausible import count_known, look_closer, may_be_read_otherwise
+from models.safeguards.plausible import count_known, look_closer, read_otherwise
 from models.series import Series
 from models.windows import Contexts
 
@@ -72,9 +72,10 @@ def _replace_implausible(rows: Sequence[Row], context: Floats, longest: int) -> 
     """Replace the implausible values of each row, in its series and its context, and note what is observed."""
     length = context.shape[1]
     newest = context[:, length - longest :]
-    ordered = np.sort(newest)
+    ordered = newest.copy()
+    ordered.sort(axis=1)
     counts = count_known(ordered)
-    others = [at for at, differs in enumerate(may_be_read_otherwise(newest, ordered, counts)) if differs]
+    others = read_otherwise(newest, ordered, counts)
     for at in others:
         row = rows[at]
         row.series = look_closer(row.series, length, row.request.outliers)

@@ -1,5 +1,6 @@
 """Season blend: how far a series shows no season, and the weight of a forecast without one that follows from it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -55,11 +56,13 @@ class Blend:
             season: Steps of a season.
         """
         parts = [histories[at : at + BLOCK] for at in range(0, len(histories), BLOCK)]
-        ratio = np.concatenate([season_ratios(part, season) for part in parts]) if parts else np.empty(0)
-        found: Floats = self.most * np.clip((ratio - self.low) / (self.high - self.low), 0.0, 1.0)
-        for place in np.flatnonzero(np.isnan(ratio)).tolist():
-            found[place] = max(self.unknown, line_share(histories[place]) if self.lines else 0.0)
-        return found
+        ratios = [ratio for part in parts for ratio in season_ratios(part, season).tolist()]
+        return np.array([self._weight(ratio, one) for ratio, one in zip(ratios, histories, strict=True)])
+
+    def _weight(self, ratio: float, history: Floats) -> float:
+        if math.isnan(ratio):
+            return max(self.unknown, line_share(history) if self.lines else 0.0)
+        return self.most * min(max((ratio - self.low) / (self.high - self.low), 0.0), 1.0)
 
     @classmethod
     def constant(cls, weight: float) -> Self:
@@ -95,17 +98,21 @@ def season_ratios(histories: Sequence[Floats], season: int) -> Floats:
             count.
         season: Steps of a season.
     """
-    newest, lengths = _side_by_side(histories, (COMPARED_SEASONS + 1) * season)
-    long = lengths > season + season // 4
-    if not long.any():
+    lengths = [min(len(one), (COMPARED_SEASONS + 1) * season) for one in histories]
+    fewest = season + season // 4 + 1
+    if max(lengths) < fewest:
         return np.full(len(histories), np.nan)
-    parts = sorted({max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)})
+    newest = _side_by_side(histories, lengths)
+    parts = {max(season // 4, 1), max(season // 3, 1), max(3 * season // 8, 1)}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # of values near the largest number there is
-        over_season, *over_parts = _spreads(newest, (season, *parts))
-        over_part = np.fmax.reduce(over_parts)
-        is_known = long & np.isfinite(over_season) & np.isfinite(over_part)
-        is_known &= over_part > LEAST_SPREAD * np.fmax.reduce(np.abs(newest), axis=1)
-        return np.where(is_known, over_season / over_part, np.nan)
+        spreads = _spreads(newest, (season, *parts))
+        over_part = np.fmax.reduce(spreads[1:])
+        found: Floats = spreads[0] / over_part
+        is_line = over_part <= LEAST_SPREAD * np.fmax.reduce(np.abs(newest), axis=1)
+    found[is_line | ~np.isfinite(spreads[0] + over_part)] = np.nan
+    if min(lengths) < fewest:
+        found[np.array(lengths) < fewest] = np.nan
+    return found
 
 
 def line_share(values: Floats) -> float:
@@ -122,14 +129,13 @@ def line_share(values: Floats) -> float:
     return min((explained - LINE) / (STRAIGHT - LINE), 1.0) if explained > LINE else 0.0
 
 
-def _side_by_side(histories: Sequence[Floats], most: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the newest values of each history, right-aligned with NaN before them, and how many they are."""
-    lengths = np.array([min(len(one), most) for one in histories])
-    width = int(lengths.max())
+def _side_by_side(histories: Sequence[Floats], lengths: Sequence[int]) -> Floats:
+    """Return so many newest values of each history, right-aligned with NaN before them."""
+    width = max(lengths)
     newest = np.full((len(histories), width), np.nan)
-    for row, one, length in zip(newest, histories, lengths.tolist(), strict=True):
+    for row, one, length in zip(newest, histories, lengths, strict=True):
         row[width - length :] = one[len(one) - length :]
-    return newest, lengths
+    return newest
 
 
 def _spreads(values: Floats, lags: Sequence[int]) -> Floats:
@@ -143,13 +149,17 @@ def _spreads(values: Floats, lags: Sequence[int]) -> Floats:
         Shape (lags, histories).
     """
     count, width = values.shape
-    changes = np.full((len(lags), count, width - min(lags)), np.nan)
+    longest = width - min(lags)
+    changes = np.full((len(lags), count, longest), np.nan)
     for rows, lag in zip(changes, lags, strict=True):
         np.subtract(values[:, lag:], values[:, :-lag], out=rows[:, : width - lag])
-    changes[np.isinf(changes)] = np.nan
-    changes.sort(axis=-1)  # NaN last
-    known = changes.shape[-1] - np.count_nonzero(np.isnan(changes), axis=-1)
-    middle = np.take_along_axis(changes, known[..., None] // 2, axis=-1)
-    distances = np.abs(changes - middle)
-    total = np.where(np.isnan(distances), 0.0, distances).sum(axis=-1)
-    return np.where(known >= FEWEST_CHANGES, total / np.maximum(known, 1), np.nan)
+    changes = changes.reshape(-1, longest)
+    changes.sort(axis=1)  # NaN last
+    missing = np.isnan(changes)
+    known = longest - np.add.reduce(missing, axis=1)
+    middle = changes[np.arange(len(changes)), known // 2]
+    distances = np.abs(changes - middle[:, None])
+    distances[missing] = 0.0
+    spreads: Floats = np.add.reduce(distances, axis=1) / known
+    spreads[known < FEWEST_CHANGES] = np.nan
+    return spreads.reshape(len(lags), count)

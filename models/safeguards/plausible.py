@@ -24,35 +24,40 @@ def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
     """Return a series as a model reads it: `make_plausible`, on the level of its newest values; arguments as there."""
     values = series.values[-newest:][None]
     ordered = np.sort(values)
-    (is_read_otherwise,) = may_be_read_otherwise(values, ordered, count_known(ordered))
-    return look_closer(series, newest, outliers) if is_read_otherwise else series
+    return look_closer(series, newest, outliers) if read_otherwise(values, ordered, count_known(ordered)) else series
 
 
 def look_closer(series: Series, newest: int, outliers: str) -> Series:
-    """Return what `as_read` does where `may_be_read_otherwise` is true."""
+    """Return what `as_read` does where `read_otherwise` says so."""
     return continue_level(make_plausible(series, newest, outliers), newest)
 
 
 def count_known(ordered: Rows) -> list[int]:
     """Return how many values of each rising row are not NaN, shape (rows, steps)."""
-    found: list[int] = (ordered.shape[1] - np.count_nonzero(np.isnan(ordered), axis=1)).tolist()
+    count, length = ordered.shape
+    if not np.count_nonzero(np.isnan(ordered[:, -1])):
+        return [length] * count
+    found: list[int] = (length - np.add.reduce(np.isnan(ordered), axis=1)).tolist()
     return found
 
 
-def may_be_read_otherwise(rows: Rows, ordered: Rows, counts: Sequence[int]) -> list[bool]:
-    """Return for which rows `as_read` has to look closer; mostly none.
+def read_otherwise(rows: Rows, ordered: Rows, counts: Sequence[int]) -> list[int]:
+    """Return the places of the rows at which `as_read` has to look closer; mostly none.
 
     Args:
         rows: The values that count, oldest first, NaN where missing, shape (rows, steps).
         ordered: The same rows rising, NaN last.
         counts: How many are not NaN.
     """
-    pairs = list(zip(ordered, counts, strict=True))
-    found = [is_suspicious(row, count) for row, count in pairs]
-    uneven = [at for at, (row, count) in enumerate(pairs) if not found[at] and may_change_level(row, count)]
+    found: list[int] = []
+    uneven: list[int] = []
+    for at, (row, count) in enumerate(zip(ordered, counts, strict=True)):
+        if is_suspicious(row, count):
+            found.append(at)
+        elif may_change_level(row, count):
+            uneven.append(at)
     if uneven:
-        for at, stays in zip(uneven, may_stay(rows[uneven]).tolist(), strict=True):
-            found[at] = stays
+        found += [at for at, stays in zip(uneven, may_stay(rows[uneven]).tolist(), strict=True) if stays]
     return found
 
 
