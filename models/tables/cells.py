@@ -40,6 +40,7 @@ _FORMS = (
         rf"[-+]?(?:{CURRENCY} ?[-+]?[\d.,]+|[\d.,]+ ?{CURRENCY})",
         "Write all numbers in one currency, and without its sign.",
     ),
+    (r"[^\W\d_]{1,3}\.? ?([-+]?\d[\d.,]*)", r"Write the number alone: \1."),
 )
 """Numbers in forms that are not read, and what to write instead."""
 

@@ -13,7 +13,7 @@ from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.headers import are_years_or_months, refuse_times_in_header
-from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
+from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, FROM, PERIODS, UNTIL, plain_name, read_clock
 from models.tables.times.time_parts import ends_rows
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
@@ -81,10 +81,12 @@ def find_layout(
     refuse_times_in_header(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
-    clock = _find_clock(sheet, time, {value, *ids, *covariates})
+    clock, end = _find_clock(sheet, time, {value, *ids, *covariates}), None
+    if clock is None:
+        clock, end = _find_clocks(sheet, time, {value, *ids, *covariates})
     taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
-    ends = tuple(name for name in others if value is None and ends_rows(sheet, time, name))
+    ends = tuple(name for name in others if name == end or (value is None and ends_rows(sheet, time, name)))
     row_id, others = (*row_id, *ends), tuple(name for name in others if name not in ends)
     if not valued:
         return TableLayout(time, (), ids, clock, others)
@@ -210,12 +212,31 @@ def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
     for name in sheet.names:
         if name == time or name in taken or not _may_be_clock(name, sheet.columns[name]):
             continue
-        cells = sample(sheet.columns[name])
-        if cells and (read_clock(sheet.columns[name], name) or all(_TIME_OF_DAY.fullmatch(cell) for cell in cells)):
-            dates = (one.removesuffix(" 00:00:00") for one in sample(sheet.columns[time]))
-            if not any(":" in one for one in dates):
-                return name
+        if (_has_clocks(sheet, name) or read_clock(sheet.columns[name], name)) and not _has_clock(sheet, time):
+            return name
     return None
+
+
+def _find_clocks(sheet: Sheet, time: str, taken: set[str | None]) -> tuple[str | None, str | None]:
+    """Return the columns with the times of day at which periods begin and end, as `Zeit von` and `Zeit bis`; None if there are none."""
+    if are_years_or_months(sheet.columns[time]) or _has_clock(sheet, time):
+        return None, None
+    free = [name for name in sheet.names if name != time and name not in taken]
+    start, end = (next((name for name in free if form.fullmatch(plain_name(name))), None) for form in (FROM, UNTIL))
+    if start and end and _has_clocks(sheet, start) and _has_clocks(sheet, end):
+        return start, end
+    return None, None
+
+
+def _has_clocks(sheet: Sheet, name: str) -> bool:
+    """Return whether a column has times of day."""
+    cells = sample(sheet.columns[name])
+    return bool(cells) and all(_TIME_OF_DAY.fullmatch(cell) for cell in cells)
+
+
+def _has_clock(sheet: Sheet, time: str) -> bool:
+    """Return whether dates have a time of day other than midnight."""
+    return any(":" in one.removesuffix(" 00:00:00") for one in sample(sheet.columns[time]))
 
 
 def _may_be_clock(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's

@@ -40,6 +40,7 @@ def read(text: str, options: ReadOptions = USUAL) -> ParsedTable:
         (rows("date,sales", ["$5", "€6"] * 5), "one currency"),
         (rows("date,sales", ["USD 5.5", "EUR 6.5"] * 5), "one currency"),
         (rows("date,sales", ["EUR 5"] * 10), "without its sign"),
+        (rows("date,sales", ["kr 5,50"] * 10).replace("kr 5,50", '"kr 5,50"'), "Write the number alone: 5,50"),
         (rows("date,sales", ["$(5.50)"] * 10), "with a minus: -5.50"),
         (rows("date,sales", ["$ -"] * 10), "Write 0, or leave the cell empty"),
         ("#datatype,dateTime,double\n#group,false,false\n" + rows("_time,_value", ["5"] * 10), "begins at line 3, '_time,_value'"),

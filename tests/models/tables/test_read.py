@@ -438,7 +438,7 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
             "rows 2 and 3 have .*Write 'Year', 'Period' as",
         ),
         (
-            "Day,From,To,kWh\n"
+            "Day,Opened,Closed,kWh\n"
             + "".join(f"2024-01-0{1 + at % 2},0{at}:00,0{at + 1}:00,{at // 2}\n" for at in range(8)),
             USUAL,
             "hold parts of the time",
