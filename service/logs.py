@@ -1,4 +1,4 @@
-"""Logs: JSON, one object per line, on standard error."""
+"""Logs: JSON, one object per line, on standard error; structlog makes it from the records of Python's logging."""
 
 import logging
 import re
@@ -7,6 +7,9 @@ import time
 from datetime import UTC, datetime
 
 import orjson
+from structlog.processors import EventRenamer, JSONRenderer, format_exc_info
+from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
+from structlog.types import EventDict
 
 FIELDS = "fields"
 """The `extra` of a log record whose entries are added to the line."""
@@ -19,20 +22,34 @@ QUIET_SECONDS = 600.0
 """How long nothing more is logged of such a library after a line of it."""
 
 
-class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, fields, message and any traceback; no API key is in it."""
+class JsonLines(ProcessorFormatter):
+    """Formats a record as one JSON object: time, level, logger, message, fields and any traceback; no API key is in it."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            **getattr(record, FIELDS, {}),
-            **({"traceback": self.formatException(record.exc_info)} if record.exc_info else {}),
-            "message": record.getMessage(),
-        }
-        return _KEY.sub(HIDDEN, orjson.dumps(line, default=str).decode())
+    def __init__(self) -> None:
+        """Have the processors of structlog that make the line."""
+        super().__init__(
+            foreign_pre_chain=[_add_time, add_log_level, add_logger_name, format_exc_info, _add_fields],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                EventRenamer("message"),
+                JSONRenderer(serializer=_dump),
+            ],
+        )
+
+
+def _add_time(_logger: object, _method: str, line: EventDict) -> EventDict:
+    made = datetime.fromtimestamp(line["_record"].created, UTC)
+    return {"time": made.isoformat(timespec="milliseconds"), **line}
+
+
+def _add_fields(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Add what the record has as `extra`, and name its exception as other lines of this service do."""
+    traceback = {"traceback": line.pop("exception")} if "exception" in line else {}
+    return {**line, **getattr(line["_record"], FIELDS, {}), **traceback}
+
+
+def _dump(line: EventDict, **_options: object) -> str:
+    return _KEY.sub(HIDDEN, orjson.dumps(line, default=str).decode())
 
 
 class Seldom(logging.Filter):
