@@ -32,7 +32,7 @@ class ModelOptions:
         jit_compile: Whether XLA compiled the training steps.
         nonnegative: Whether no value that it was trained on is below 0.
         blend: How the model in the folder `models.artifact.SEASONLESS` is blended in, `models.forecasting.season_blend.Blend` as data.
-        combination: How the ensemble weights were chosen: `equal`, `inverse_pinball` or `greedy`.
+        combination: How the ensemble weights were chosen: `equal`, `inverse_pinball`, `greedy` or `cautious`.
         members: Of an ensemble.
         others: Keys of spec.json that are null or unknown to this version; they are written back as they were read.
     """

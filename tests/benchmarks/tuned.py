@@ -8,10 +8,11 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 import numpy as np
@@ -44,14 +45,23 @@ WORST = 1.02
 @click.option("--candidates", default="starter_tuned,auto", show_default=True)
 @click.option("--max-series", default=100, show_default=True, help="Series of each set, evenly spaced.")
 @click.option("--seconds", default=60.0, show_default=True, help="fit.max_seconds.")
+@click.option("--processor", is_flag=True, help="Count --seconds of the processor: a busy machine then learns as much.")
 @click.option("--max-steps", default=300, show_default=True, help="fit.max_steps.")
 @click.option("--batch-size", default=256, show_default=True, help="fit.batch_size.")
 def tuned(  # noqa: PLR0913, PLR0917 - click's way
-    folder: Path, results: Path, page: Path, only: str, candidates: str, max_series: int, **fit: float
+    folder: Path,
+    results: Path,
+    page: Path,
+    only: str,
+    candidates: str,
+    max_series: int,
+    *,
+    processor: bool,
+    **fit: float,
 ) -> None:
     """Train and score what has no result yet, and write the page."""
     sets = read_index(folder, [name for name in only.split(",") if name])
-    asked = {"max_series": max_series, **fit}
+    asked = {"max_series": max_series, **fit} | ({"processor": True} if processor else {})
     done: dict[str, Any] = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     for one in sorted(sets, key=lambda other: other.path.stat().st_size):
         for candidate in (STARTER, *candidates.split(",")):
@@ -102,7 +112,8 @@ def train(one: BenchmarkSet, held: SetSplit, candidate: str, asked: Mapping[str,
     )
     name = parse_frequency(one.frequency).name
     training_set = TrainingSet(list(held.histories), name, held.reach, one.name)
-    with tempfile.TemporaryDirectory() as scratch:
+    clock = time.process_time if "processor" in asked else time.perf_counter
+    with tempfile.TemporaryDirectory() as scratch, patch.object(time, "perf_counter", clock):
         made = make_candidate(
             FitRequest(
                 training_set=training_set, architecture=candidate, name=one.name, seed=0, config=config,
@@ -111,42 +122,42 @@ def train(one: BenchmarkSet, held: SetSplit, candidate: str, asked: Mapping[str,
         )  # fmt: skip
     options = made.forecaster.spec.options
     share = f"{options.tuned_share:g} of {options.steps} steps" if options.tuned_share else "as it was"
-    return made.forecaster, "+".join(made.ensemble_weights.weights) if made.ensemble_weights else share
+    if not made.ensemble_weights:
+        return made.forecaster, share
+    return made.forecaster, ", ".join(f"{name} {weight:.2g}" for name, weight in made.ensemble_weights.weights.items())
 
 
 def render(done: Mapping[str, Any], day: str) -> str:
-    """Return the figures as Markdown: each measured set, and the geometric mean."""
+    """Return the figures as Markdown: of each candidate the geometric mean over the measured sets, and each set."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for found in done.values():
         key = (found["set"], json.dumps(found["asked"], sort_keys=True))
         rows.setdefault(key, {})[found["candidate"]] = found
     candidates = sorted({name for row in rows.values() for name in row} - {STARTER}, reverse=True)
-    head = ["set", "frequency", "series", "steps", "starter MASE"]
-    head += [f"{name} {measure}" for name in candidates for measure in ("MASE", "WQL", "chose")]
-    lines = [f"| {' | '.join(head)} |", "|---|---" + "|---:" * 3 + "|---:|---:|---" * len(candidates) + "|"]
-    for (name, asked), row in rows.items():
-        starter = row[STARTER]
-        cells = [name, starter["frequency"], str(starter["series"]), f"{json.loads(asked)['max_steps']:g}"]
-        cells.append(f"{starter['scores']['mase']:.3f}")
-        for candidate in candidates:
-            cells += [
-                *(_figure(relative(row, candidate, one)) for one in MEASURES),
-                row.get(candidate, {}).get("chosen", ""),
-            ]
-        lines.append(f"| {' | '.join(cells)} |")
-    means = []
+    parts = [f"Measured {day}; errors relative to the starter's on the same series."]
     for candidate in candidates:
-        found = [relative(row, candidate, "mase") for row in rows.values()]
-        known = [one for one in found if one is not None]
-        worse = sum(one > WORST for one in known)
-        means.append(
-            f"`{candidate}`: geometric mean {math.exp(float(np.mean(np.log(known)))):.3f} of the starter's MASE over "
-            f"{len(known)} sets, worst {max(known):.3f}, {worse} above {WORST}."
-        )
-    return (
-        "\n\n".join([f"Measured {day}; errors relative to the starter's on the same series.", *means, "\n".join(lines)])
-        + "\n"
+        parts += render_candidate(candidate, [row for row in rows.values() if candidate in row])
+    return "\n\n".join(parts) + "\n"
+
+
+def render_candidate(candidate: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Return the means of a candidate, and its table; each row has the findings on one set by candidate."""
+    lines = ["| set | frequency | series | seconds | steps | starter MASE | MASE | WQL | chose |"]
+    lines.append("|---|---" + "|---:" * 6 + "|---|")
+    for row in rows:
+        starter, asked = row[STARTER], row[candidate]["asked"]
+        seconds = f"{asked['seconds']:g}" + " of the processor" * ("processor" in asked)
+        cells = [starter["set"], starter["frequency"], str(starter["series"]), seconds, f"{asked['max_steps']:g}"]
+        cells += [f"{starter['scores']['mase']:.3f}", *(_figure(relative(row, candidate, one)) for one in MEASURES)]
+        lines.append(f"| {' | '.join(cells)} | {row[candidate]['chosen']} |")
+    known = {one: [found for row in rows if (found := relative(row, candidate, one)) is not None] for one in MEASURES}
+    mase, wql = (math.exp(float(np.mean(np.log(known[one])))) for one in MEASURES)
+    worst, worse = max(known["mase"]), sum(one > WORST for one in known["mase"])
+    mean = (
+        f"`{candidate}`: geometric mean {mase:.3f} of the starter's MASE and {wql:.3f} of its WQL over {len(known['mase'])} "
+        f"sets, worst MASE {worst:.3f}, {worse} above {WORST}."
     )
+    return mean, "\n".join(lines)
 
 
 def relative(row: Mapping[str, Any], candidate: str, measure: str) -> float | None:

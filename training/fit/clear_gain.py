@@ -12,9 +12,16 @@ prior, because few groups say little about it:
 
 The gain is clear if its lower confidence bound, g - t(ν₀ + k - 1) s √(Σ w_c²), is above 0, and g at least half a per cent.
 
+What a time brings, it brings to all series: a thousand that are validated on the same year are one witness of the next one. A
+gain is steady if the bound is above 0, too, where the groups are stretches of time with all series in them. Measured on 33
+development sets with statistical forecasts averaged with the starter, the one chosen that erred least in validation: of 13 clear
+gains seven were a loss of more than 2 % in the test, of the seven that were steady, too, four; and for an `auto` of 59 monthly
+series a clear gain of 2.7 % was a loss of 4.8 %. A gain that is clear and not steady is therefore worth a small share.
+
 Sources: Diebold & Mariano (1995), Comparing predictive accuracy, Journal of Business & Economic Statistics 13(3); Smyth
 (2004), Linear models and empirical Bayes methods, Statistical Applications in Genetics and Molecular Biology 3(1), whose
-moderated t this is.
+moderated t this is; Petersen (2009), Estimating standard errors in finance panel data sets, Review of Financial Studies 22(1),
+on errors that series have in common at a time.
 """
 
 import numpy as np
@@ -39,6 +46,9 @@ COVERED = 0.8
 PRIOR_SPREAD, PRIOR_DEGREES = 0.1, 4
 """Standard deviation s₀ of the gain of a group, and degrees of freedom ν₀, before any group is seen."""
 
+SHARED_SPREAD = 0.05
+"""The same standard deviation of a stretch of time with all series in it: a single one must gain 7.7 %, three that agree 3.4 %."""
+
 
 def gains_clearly(tried: Validation, safe: Validation) -> bool:
     """Return whether forecasts have a clearly lower pinball loss than safe ones, on the origins that both forecast.
@@ -49,6 +59,14 @@ def gains_clearly(tried: Validation, safe: Validation) -> bool:
     safe, tried = align([safe, tried])
     groups = groups_of(safe.rows, safe.cutoffs, safe.targets.shape[1])
     return is_clear(losses_by_origin(safe), losses_by_origin(tried), groups)
+
+
+def gains_steadily(tried: Validation, safe: Validation) -> bool:
+    """Return whether forecasts have a lower pinball loss than safe ones at one time as at another; raises as `gains_clearly`."""
+    safe, tried = align([safe, tried])
+    times = np.arange(len(safe.rows)) if safe.times is None else safe.times
+    stretches = (times.max() - times) // safe.targets.shape[1]
+    return gain_of(losses_by_origin(safe), losses_by_origin(tried), stretches, SHARED_SPREAD)[1] > 0
 
 
 def groups_of(rows: Indices, cutoffs: Indices, horizon: int) -> Indices:
@@ -78,7 +96,7 @@ def is_clear(safe: Floats, tried: Floats, groups: Indices) -> bool:
     return bound > 0 and gain >= MARGIN
 
 
-def gain_of(safe: Floats, tried: Floats, groups: Indices) -> tuple[float, float]:
+def gain_of(safe: Floats, tried: Floats, groups: Indices, prior_spread: float = PRIOR_SPREAD) -> tuple[float, float]:
     """Return the relative gain and its lower confidence bound; arguments as `is_clear`. Both are 0 without any loss."""
     from scipy.special import stdtrit
 
@@ -92,7 +110,7 @@ def gain_of(safe: Floats, tried: Floats, groups: Indices) -> tuple[float, float]
     gain, count = float(weights @ gains), len(gains)
     spread = weights @ (gains - gain) ** 2 * count  # (k - 1) times the variance of the groups
     degrees = PRIOR_DEGREES + count - 1
-    variance = (PRIOR_DEGREES * PRIOR_SPREAD**2 + spread) / degrees
+    variance = (PRIOR_DEGREES * prior_spread**2 + spread) / degrees
     error = float(np.sqrt(variance * (weights @ weights)))
     return gain, gain - float(stdtrit(degrees, CONFIDENCE)) * error
 

@@ -46,7 +46,7 @@ class EnsembleWeights:
     """The members of an ensemble and their weights.
 
     Attributes:
-        combination: `equal`, `inverse_pinball` or `greedy`; of an `auto` always `equal`.
+        combination: `equal`, `inverse_pinball` or `greedy`; of an `auto` `equal` or `cautious`.
         weights: By candidate's name, each above 0, of sum 1; a candidate that is left out has none.
         losses: Validation pinball loss by rule, each scored on origins it did not learn from, and for an `auto` by average
             too, such as `lstm+starter`; in units of the in-sample seasonal scale, twice the mean over quantiles, so that

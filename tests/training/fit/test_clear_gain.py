@@ -1,11 +1,14 @@
 """A gain counts as clear only if it is more than luck."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from models.intervals import Conformal
-from training.fit.clear_gain import evaluate_pretrained, groups_of, is_clear
+from tests.training.fakes import make_validation
+from training.fit.clear_gain import evaluate_pretrained, gains_steadily, groups_of, is_clear
 from training.fit.validation import Validation, evaluate
 
 
@@ -28,6 +31,16 @@ def test_a_gain_is_clear_if_groups_agree(groups: int, gain: float, noise: float,
     tried = 1.0 - gain + noise * signs[place]
 
     assert is_clear(np.ones(len(place)), tried, place) is clear
+
+
+@pytest.mark.parametrize(
+    ("stretches", "gain", "steady"), [(1, 0.07, False), (1, 0.08, True), (3, 0.03, False), (3, 0.04, True)]
+)
+def test_many_series_at_one_time_are_one_witness(stretches: int, gain: float, *, steady: bool) -> None:
+    """However well they agree; at several times a smaller gain will do."""
+    safe = replace(make_validation(), times=60 + 12 * (np.arange(200) % stretches))
+
+    assert gains_steadily(replace(safe, scales=safe.scales / (1.0 - gain)), safe) is steady
 
 
 def test_a_loss_that_is_unknown_or_0_decides_nothing() -> None:
