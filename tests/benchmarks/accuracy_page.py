@@ -14,6 +14,9 @@ MASE is the mean over series of the mean absolute error divided by the in-sample
 archive. *in 80 %* and *in 95 %* are the shares of observations within those intervals, *crossing* is the share of neighbouring
 quantiles in the wrong order, *train s* the seconds of one training, *forecast ms* the median time of one series' forecast, and
 *MB* the size of the network's file.
+
+Every row is of the day and commit that the last section names. `starter`, `starter_tuned` and `auto` of before 2026-11-30 were not yet
+blended with `Y`, and `auto` was not yet weighed beside the starter ([docs/ensembles.md](ensembles.md#starters-fine-tuning-and-auto)).
 """
 
 COLUMNS = {
