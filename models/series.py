@@ -137,13 +137,14 @@ class Series:
         limits = read_bounds(bounds)
         past, future = read_covariates(past_covariates, future_covariates, len(numbers), horizon)
         step = frequency if frequency is None or isinstance(frequency, Frequency) else parse_frequency(frequency)
+        stated = "" if step is None else step.unit
         if timestamps is not None:
             repeated: tuple[Repair, ...] = ()
             try:
-                dates = _read_matching(timestamps, timezone, numbers, start)
+                dates = _read_matching(timestamps, timezone, numbers, start, stated)
             except TimestampsDuplicated:
                 timestamps, numbers, past, repeated = drop_repeats(timestamps, numbers, past)
-                dates = _read_matching(timestamps, timezone, numbers, start)
+                dates = _read_matching(timestamps, timezone, numbers, start, stated)
             placed = place(numbers, dates, step, past, missing=missing)
             return cls._on_grid(id, dates, placed, future, limits, repeated)
         masked = () if complete else list_repairs("GAP_MASKED", np.isnan(numbers))
@@ -151,10 +152,10 @@ class Series:
             return cls._sound(numbers, id, None, step, None, DEFAULT_STYLE, masked, past, future, limits, ())
         if step is None:
             raise _frequency_missing()
-        stamp, written, zone = read_first(start, timezone)
+        stamp, written, zone, found = read_first(start, timezone, stated)
         timestamps_from(stamp, step, 1, zone, skip=len(numbers) - 1)
         style = style_for(written, step.unit)
-        return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits, ())
+        return cls._sound(numbers, id, stamp, step, zone, style, masked, past, future, limits, found)
 
     @classmethod
     def _sound(cls, values: Values, name: str, *others: Any) -> Self:  # noqa: ANN401 - the fields in order
@@ -279,11 +280,11 @@ def _check_text(value: object, pointer: str, error: type[SeriesError]) -> None:
         raise error(f"Expected text; received {describe(value)}.", pointer=pointer, hint="Send a string.")
 
 
-def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object) -> Dates:
+def _read_matching(timestamps: object, timezone: str | None, numbers: Values, start: object, stated: str) -> Dates:
     """Return one date for each value; raise TimestampsMismatched if the start is not the first."""
     if isinstance(timestamps, Dates):
         return timestamps
-    dates = read_timestamps(timestamps, timezone, count=len(numbers))
+    dates = read_timestamps(timestamps, timezone, count=len(numbers), stated=stated)
     if start is not None and read_start(start, dates.timezone).stamps[0] != dates.stamps[0]:
         raise TimestampsMismatched(
             "The start is not the first timestamp.", pointer="/start", hint="Leave out the start."

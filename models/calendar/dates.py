@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import cast
@@ -42,7 +42,7 @@ class Dates:
         stamps: Shape (length,), datetime64[us]: UTC instants where there is a timezone, else wall clocks.
         style: How they were written, for `format_timestamps`.
         timezone: IANA name, or None.
-        findings: How changing offsets were read.
+        findings: How changing offsets, and years that may be of another era, were read.
     """
 
     stamps: Timestamps
@@ -51,33 +51,43 @@ class Dates:
     findings: tuple[Finding, ...] = ()
 
 
-def read_start(start: object, timezone: str | None) -> Dates:
+def read_start(start: object, timezone: str | None, stated: str = "D") -> Dates:
     """Return one date from text, date, datetime, datetime64 or a pandas Timestamp.
+
+    Args:
+        start: The date.
+        timezone: IANA name, or None.
+        stated: Unit of the frequency, which a start needs.
 
     Raises:
         TimestampInvalid: If it is none of these, lies outside the years 1 to 9999, does not exist in the timezone, or that
-            is unknown, or looks like one of another era.
+            is unknown, or looks like one of the Buddhist era.
     """
     dates = _read([start], timezone, "/start")
-    refuse_era(dates.stamps, "/start", are_years=dates.style == "YYYY")
-    return dates
+    found = refuse_era(dates.stamps, "/start", stated=stated, are_years=dates.style == "YYYY")
+    return replace(dates, findings=(*dates.findings, *found)) if found else dates
 
 
-def read_first(start: object, timezone: str | None) -> tuple[np.datetime64, str, str | None]:
-    """Return the timestamp of one date with its style and timezone, as `read_start`; of a text it is remembered."""
-    if type(start) is str:
-        return _remembered(start, timezone)
-    dates = read_start(start, timezone)
-    return dates.stamps[0], dates.style, dates.timezone
+First = tuple[np.datetime64, str, str | None, tuple[Finding, ...]]
+"""A timestamp, its style and timezone, and what was noticed."""
+
+
+def read_first(start: object, timezone: str | None, stated: str) -> First:
+    """Return the timestamp of one date with its style, timezone and findings, as `read_start`; of a text it is remembered."""
+    return _remembered(start, timezone, stated) if type(start) is str else _first(start, timezone, stated)
+
+
+def _first(start: object, timezone: str | None, stated: str) -> First:
+    dates = read_start(start, timezone, stated)
+    return dates.stamps[0], dates.style, dates.timezone, dates.findings
 
 
 @lru_cache(maxsize=2048)
-def _remembered(start: str, timezone: str | None) -> tuple[np.datetime64, str, str | None]:
-    dates = read_start(start, timezone)
-    return dates.stamps[0], dates.style, dates.timezone
+def _remembered(start: str, timezone: str | None, stated: str) -> First:
+    return _first(start, timezone, stated)
 
 
-def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None) -> Dates:
+def read_timestamps(timestamps: object, timezone: str | None, *, count: int | None = None, stated: str = "") -> Dates:
     """Return rising dates from a sequence of what `read_start` takes or an array of datetime64.
 
     Different offsets without a timezone are those of a usual timezone, if one has them all (`TIMEZONE_FOUND`). Else, if all wall
@@ -88,6 +98,7 @@ def read_timestamps(timestamps: object, timezone: str | None, *, count: int | No
         timestamps: The dates, oldest first.
         timezone: IANA name, or None.
         count: How many are expected, or None.
+        stated: Unit of the frequency that is stated, as for `refuse_era`; "" if none is.
 
     Raises:
         TimestampsMismatched: If there are not `count`.
@@ -109,23 +120,23 @@ def read_timestamps(timestamps: object, timezone: str | None, *, count: int | No
             hint="Send one timestamp for each value.",
         )
     if isinstance(items, list) and len(items) <= FEW and set(map(type, items)) == {str}:
-        return _remembered_texts(tuple(items), timezone)
-    return _read_rising(items, timezone)
+        return _remembered_texts(tuple(items), timezone, stated)
+    return _read_rising(items, timezone, stated)
 
 
 @lru_cache(maxsize=128)
-def _remembered_texts(texts: tuple[str, ...], timezone: str | None) -> Dates:
+def _remembered_texts(texts: tuple[str, ...], timezone: str | None, stated: str) -> Dates:
     """Return few dates, read-only, for all series of the same dates."""
-    dates = _read_rising(texts, timezone)
+    dates = _read_rising(texts, timezone, stated)
     dates.stamps.setflags(write=False)
     return dates
 
 
-def _read_rising(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates:
+def _read_rising(items: Sequence[object] | NDArray[np.generic], timezone: str | None, stated: str) -> Dates:
     dates = _read_plain(items, timezone) or _read(list(items), timezone, "/timestamps")
     _check_order(dates.stamps)
-    refuse_era(dates.stamps, "/timestamps/0")
-    return dates
+    found = refuse_era(dates.stamps, "/timestamps/0", stated=stated)
+    return replace(dates, findings=(*dates.findings, *found)) if found else dates
 
 
 def _read_plain(items: Sequence[object] | NDArray[np.generic], timezone: str | None) -> Dates | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.calendar.timestamps import Timestamps, write_exactly
-from models.errors import TimestampInvalid
+from models.errors import Finding, TimestampInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,36 @@ BUDDHIST = Era("the Buddhist era", 1900 + 543, 2101 + 543, 543)
 """Usual in Thailand."""
 
 ISLAMIC = Era("the Persian or the Islamic calendar", 1340, 1480)
-"""Of the first, the Gregorian years 1961 to 2101; of the second, those from 1921 on. Years alone are not taken for such."""
+"""Of the first, the Gregorian years 1961 to 2101; of the second, those from 1921 on."""
+
+STATE_HINT = " If the years are right, state the frequency."
+
+
+NEAR_YEARS = 250
+"""Stored timestamps this near show that the years of a series are right; eras lie farther apart."""
+
+
+def may_have_era(stamps: Timestamps) -> bool:
+    """Return whether a timestamp is as early or as late as those of another era; if not, no series needs a look."""
+    return bool(stamps.size) and (_year(stamps.min()) < ISLAMIC.end or _year(stamps.max()) >= BUDDHIST.first)
+
+
+def is_settled(stamps: Timestamps, stored: Timestamps) -> bool:
+    """Return whether stored timestamps of a series are so near that new ones are of their era, too; False without either."""
+    if not stamps.size or not stored.size:
+        return False
+    apart = max(_year(stored.min()) - _year(stamps.max()), _year(stamps.min()) - _year(stored.max()))
+    return apart < NEAR_YEARS
 
 
 def era_of(stamps: Timestamps, *, are_years: bool | None = None) -> Era | None:
     """Return the era in which the years of all timestamps seem to be counted; None for the usual one, or without timestamps.
 
+    Years alone, as old prices have them, are of no Persian or Islamic year.
+
     Args:
         stamps: Wall clocks or instants, shape (length,).
-        are_years: Whether they are years alone; None if it counts that all are the first of January.
+        are_years: Whether they are years alone, or one for each year; None if it counts that all are first or last days of years.
     """
     if not stamps.size:
         return None
@@ -55,17 +76,35 @@ def era_of(stamps: Timestamps, *, are_years: bool | None = None) -> Era | None:
     era = next((one for one in (BUDDHIST, ISLAMIC) if one.first <= first and last < one.end), None)
     if era is not ISLAMIC:
         return era
-    if are_years is None:
-        are_years = bool((stamps == stamps.astype("M8[Y]")).all())
-    return None if are_years else era
+    return None if are_years or (are_years is None and _are_ends_of_years(stamps)) else era
 
 
-def refuse_era(stamps: Timestamps, pointer: str, *, are_years: bool | None = None) -> None:
-    """Raise TimestampInvalid, with a pointer to the first, for timestamps of another era: weekdays would be wrong."""
-    era = era_of(stamps, are_years=are_years)
-    if era is not None:
-        stamp = stamps[0]
-        raise TimestampInvalid(era.detail(stamp, write_exactly(stamp)), pointer=pointer, hint=era.hint(stamp))
+def _are_ends_of_years(stamps: Timestamps) -> bool:
+    days = stamps.astype("M8[D]")
+    return any(bool((one.astype("M8[Y]") == one).all()) for one in (days, days + np.timedelta64(1, "D")))
+
+
+def refuse_era(
+    stamps: Timestamps, pointer: str, *, stated: str = "", are_years: bool | None = None
+) -> tuple[Finding, ...]:
+    """Return what is said of timestamps that look like those of another era: weekdays would be wrong.
+
+    Args:
+        stamps: In their order, shape (length,).
+        pointer: To the first.
+        stated: Unit of the frequency that is stated: dates of ISO 8601 with a frequency are read as Gregorian ones; "" if none is.
+        are_years: As for `era_of`.
+
+    Raises:
+        TimestampInvalid: If the frequency is not stated, or it is the Buddhist era.
+    """
+    era = era_of(stamps, are_years=True if stated == "Y" else are_years)
+    if era is None:
+        return ()
+    detail, hint = era.detail(stamps[0], write_exactly(stamps[0])), era.hint(stamps[0])
+    if era is ISLAMIC and stated:
+        return (Finding("ERA_UNCLEAR", f"{detail.removesuffix('.')}; it is read as Gregorian.", pointer, hint),)
+    raise TimestampInvalid(detail, pointer=pointer, hint=hint + (STATE_HINT if era is ISLAMIC else ""))
 
 
 def _year(stamp: np.datetime64) -> int:

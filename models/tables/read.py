@@ -24,6 +24,7 @@ from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.dates import Times, read_times
+from models.tables.times.eras import refuse_eras
 from models.tables.times.hours import join_clock, join_texts, read_clock, unpivot_hours
 from models.tables.times.time_parts import is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
@@ -146,6 +147,8 @@ def read_columns(
     ids, id_faults = (
         read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
     )
+    if options.date_format is None:
+        refuse_eras(times.walls, column, layout.time, sheet.rows, ids)
     beside = {name: read_numbers(sheet.columns[name], name, sheet.rows, style, flags=True) for name in covariates}
     findings += times.findings
     for numbers in (*values.values(), *beside.values()):

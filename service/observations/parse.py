@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from models.calendar.eras import refuse_era
 from models.calendar.timestamps import load_timezone
 from models.calendar.zoned_grid import parse_frequency
 from models.columns import NAMES, find_column
@@ -186,12 +185,11 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     walls, offsets = parse_stamps(columns.timestamps, faults, columns.offsets)
     kept = np.ones(len(ids), dtype=np.bool_)
     kept[list(faults)] = False
-    if kept.any() and not isinstance(columns.timestamps, np.ndarray):
-        refuse_era(walls[kept], columns.pointer_to(int(np.argmax(kept)), "timestamp"))
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
     cells = walls[kept], offsets[kept], values[kept]
     rows = ParsedRows(np.flatnonzero(kept), valid_ids, *cells, columns.zones, columns.timestamps)
-    valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)
+    is_file = isinstance(columns.timestamps, np.ndarray)  # of which the eras have been settled
+    valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults, is_file=is_file)
     names, observations = _kept(rows, valid)
     if len(observations) < len(names):
         refuse_contradictions(rows, valid, columns, faults)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.dates import read_timestamps
 from models.calendar.exact_frequency import FiscalPeriods
 from models.calendar.frequency import Frequency
 from models.calendar.timestamps import STYLES, Timestamps, to_instants, to_local_times
@@ -93,7 +94,8 @@ def _make(known: SeriesInfo, timestamps: Timestamps, values: Floats, frequency: 
     zone = known.calendar.timezone
     stamps = timestamps if zone is None else [f"{one}Z" for one in np.datetime_as_string(timestamps).tolist()]
     try:
-        return Series.make(values, id=known.id, timestamps=stamps, frequency=frequency, timezone=zone)
+        dates = read_timestamps(stamps, zone, stated="Y")  # stored years are right
+        return Series.make(values, id=known.id, timestamps=dates, frequency=frequency, timezone=zone)
     except FiscalPeriods as error:
         raise type(error)(error.detail, hint=FISCAL_HINT) from error
     except FrequencyNotInferred as error:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.alignment import FEWEST_WITH_OUTLIER
+from models.calendar.eras import is_settled, may_have_era, refuse_era
 from models.calendar.frequency import Frequency
 from models.calendar.timestamps import NO_OFFSET, Timestamps, to_instants, to_local_times
 from models.calendar.zoned_grid import calendar_clock, infer_frequency, parse_frequency
-from models.errors import AlmanacError
+from models.errors import AlmanacError, TimestampInvalid
 from models.irregular.repairs import Repair, snapped_repair
 from service.observations.calendar_fit import GridFit, Mask, fit_to
 from service.observations.columns import Faults
@@ -77,7 +78,9 @@ class ValidatedRows:
     repairs: Mapping[str, Sequence[Repair]] = field(default_factory=dict)
 
 
-def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
+def validate_rows(
+    rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults, *, is_file: bool = False
+) -> ValidatedRows:
     """Return rows on the clock of their series, and add a fault for each row off the calendar.
 
     A timestamp without an offset is read in the timezone of `given`, or else of the series. Gaps may lie off the calendar,
@@ -88,6 +91,7 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
         given: Frequency and timezone of the request, for all its series.
         known: What is stored of the series.
         faults: Errors of the rows of the body; grows.
+        is_file: Whether the rows are of a file, whose years are right.
     """
     known = {name: give_timezone(one, given.timezone) for name, one in known.items()}
     groups, kept = _group(rows.ids), np.ones(len(rows.ids), dtype=np.bool_)
@@ -103,12 +107,17 @@ def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSe
     checker = _RowChecker(rows, stamps, kept, faults)
     calendars: dict[str, Calendar] = {}
     repairs: dict[str, list[Repair]] = {name: [one.repair] for name, one in found.items()}
+    has_eras = not is_file and may_have_era(rows.walls)
     for name, members in groups.items():
         stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
         frequency = given.frequency or stored.calendar.frequency
+        doubt = checker.check_era(members, given.frequency, stored) if has_eras else []
+        if not kept[members].any():
+            continue
         checker.check_clock(members, zone, frequency)
         made = [
+            *doubt,
             *checker.check_calendar(members, zone, frequency, stored),
             *checker.check_strays(members, zone, frequency, stored),
         ]
@@ -194,6 +203,19 @@ class _RowChecker:
         self._kept = kept
         self._faults = faults
         self._fits: dict[tuple[object, ...], GridFit] = {}
+
+    def check_era(self, members: NDArray[np.int64], frequency: str | None, stored: KnownSeries) -> list[Repair]:
+        """Refuse rows whose years look like those of another era, unless a frequency is stated or stored ones are near."""
+        walls = self._rows.walls[members]
+        if is_settled(walls, stored.stamps):
+            return []
+        stated = "" if frequency is None else parse_frequency(frequency).unit
+        try:
+            found = refuse_era(walls, "timestamp", stated=stated)
+        except TimestampInvalid as error:
+            self._refuse_all(members, error)
+            return []
+        return [Repair(one.code, None, len(members), one.detail) for one in found]
 
     def check_clock(self, members: NDArray[np.int64], zone: str | None, frequency: str | None) -> None:
         """Refuse wall clocks that a change of clocks skips; for days and longer a skipped midnight is valid."""

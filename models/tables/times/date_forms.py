@@ -10,38 +10,7 @@ from functools import cache
 from typing import Any
 
 from models.tables.cells import as_time_text
-
-MONTHS: Mapping[str, int] = {
-    name: month
-    for month, names in enumerate(
-        (
-            "jan january januar jän jänner janv janvier ene enero gennaio januari janeiro styczeń",
-            "feb february februar feber févr février fevr fevrier febrero febbraio februari fev fevereiro",
-            "mar march mär märz mrz maerz mars marzo mrt maart março marco marzec marts",
-            "apr april avr avril abr abril aprile kwiecień",
-            "may mai mayo maggio mei maio",
-            "jun june juni juin junio giu giugno junho czerwiec",
-            "jul july juli juil juillet julio lug luglio julho lipiec",
-            "aug august août aout ago agosto augustus sierpień augusti",
-            "sep sept september septembre septiembre settembre setembro wrzesień",
-            "oct october okt oktober octobre octubre ott ottobre outubro październik",
-            "nov november novembre noviembre novembro listopad",
-            "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro grudzień desember",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}
-"""Names of months in English, German, French, Spanish, Italian, Dutch, Portuguese, Polish and the Scandinavian languages.
-
-They are in lower case, without points.
-"""
-
-SHORT_MONTHS: Mapping[str, int] = {
-    "gen": 1, "mag": 5, "set": 9, "out": 10, "des": 12,
-    "sty": 1, "lut": 2, "luty": 2, "maj": 5, "kwi": 4, "cze": 6, "lip": 7, "sie": 8, "wrz": 9, "paź": 10, "lis": 11, "gru": 12,
-}  # fmt: skip
-"""Abbreviations that are months beside those of `MONTHS` only: `Set 10` alone is more often a name than September 2010."""
+from models.tables.times.months import ALL_MONTHS, MONTHS
 
 _LABEL = re.compile(
     r"(?:\d{1,2} )?(?:w/e|wk/e|we|(?:week|wk|month|period|quarter|year)[ -]?end(?:ing|ed)?|week of|week commencing|w/c)[.:]? +",
@@ -65,7 +34,7 @@ _TIME = (
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: Uhr)?)?"
 )
 _ZONE = r"(?: ?(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
-_NAME = r"(?P<name>[^\W\d_]{3,10})\.?"
+_NAME = r"(?P<name>[^\W\d_]{3,12})\.?"
 
 SAMPLE = 20
 """Cells by which a column of dates is recognized."""
@@ -105,7 +74,7 @@ def _named(name: str, pattern: str) -> Form:
 
 
 def _with_short_months(form: Form) -> Form:
-    """Return a form with the abbreviations of `SHORT_MONTHS`, too, beside others."""
+    """Return a form with the names of `SHORT_MONTHS`, too, beside others."""
     pattern = re.compile(form.pattern.pattern.replace("(?P<name>", "(?P<short>"))
     return Form(f"{form.name}, short", pattern, is_name=True, beside=form.name)
 
@@ -170,7 +139,8 @@ def all_forms() -> tuple[Form, ...]:
         _form("YY-MM-DD", r"(?P<year>\d{2})([-/])(?P<month>\d{2})\2(?P<day>\d{2})", order=YEAR_FIRST),
         *of_months,
         *map(_with_short_months, of_months),
-        _named("DD Mon YYYY in full", rf"{_DAY}\.?[-/ ](?P<short>[^\W\d_]{{3,10}})\.?[-/ ,]+{_YEAR}"),
+        _named("DD Mon YYYY in full", rf"{_DAY}\.?[-/ ](?P<short>[^\W\d_]{{3,12}})\.?[-/ ,]+{_YEAR}"),
+        _named("DD-Mon-YY", r"(?P<day>\d{1,2})([-/])(?P<short>[^\W\d_]{3,12})\.?\2(?P<year>\d{2})"),
         _named("YYQq", r"(?P<year>\d{2})[Qq](?P<quarter>[1-4])"),
         *_periods("quarter", 4, "Q", "Qtr|Quarter|Quartal|Trimestre|Kwartaal|Kvartal"),
         _named("YYYY-Hh", rf"{_YEAR}[- ]?(?:[Hh]|HY|HJ)(?P<half_year>[12])"),
@@ -207,7 +177,7 @@ def _month(parts: Mapping[str, str | None]) -> int:
     if name is None:
         quarter, half = (int(parts.get(period) or 1) for period in ("quarter", "half_year"))
         return int(parts.get("month") or 3 * quarter + 6 * half - 8)
-    known = MONTHS if parts.get("name") else {**MONTHS, **SHORT_MONTHS}
+    known = MONTHS if parts.get("name") else ALL_MONTHS
     if name.lower() not in known:
         message = f"{name} is not a month"
         raise ValueError(message)

@@ -3,8 +3,8 @@
 import re
 
 from models.tables.faults import DATE_HINT
-from models.tables.times.date_forms import MONTHS, SHORT_MONTHS
 from models.tables.times.date_order import YEAR_ALONE, YEAR_HINT
+from models.tables.times.months import ALL_MONTHS
 
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 _WITHOUT_YEAR = "It has no year: write dates as 1939-01-31."
@@ -30,7 +30,7 @@ _FORMS = (
 )
 """Forms that are not read, and what to write."""
 
-_WORDS = re.compile(r"(?:\d{1,2}[-. /]*)?([^\W\d_]{3,12})\.?(?:[-. /']*(\d{1,4}))?")
+_WORDS = re.compile(r"(\d{1,2}[-. /]*)?([^\W\d_]{3,12})\.?(?:[-. /']*(\d{1,4}))?")
 
 
 def advise_date(text: str) -> str:
@@ -39,7 +39,9 @@ def advise_date(text: str) -> str:
         return YEAR_HINT
     hint = next((hint for form, hint in _FORMS if re.fullmatch(form, text)), "")
     if not hint and (word := _WORDS.fullmatch(text)):
-        is_month = word[1].lower() in {**MONTHS, **SHORT_MONTHS}
-        without_year = is_month and len(word[2] or "") <= len("31")
-        hint = _WITHOUT_YEAR if without_year else f"{word[1]!r} is not read as a month here: write months as 1939-01."
+        is_month = word[2].lower() in ALL_MONTHS
+        if is_month and word[1] and word[3]:
+            return DATE_HINT
+        without_year = is_month and len(word[3] or "") <= len("31")
+        hint = _WITHOUT_YEAR if without_year else f"{word[2]!r} is not read as a month here: write months as 1939-01."
     return hint or DATE_HINT

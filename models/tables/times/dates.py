@@ -27,8 +27,8 @@ from models.tables.times.date_order import (
     settle_order,
 )
 from models.tables.times.date_periods import read_periods, refuse_weeks
-from models.tables.times.eras import refuse_era
 from models.tables.times.misplaced import mend_octobers, refuse_moved_weeks
+from models.tables.times.months import refuse_doubtful_months
 
 READ_HINT = "If that is wrong, give --date-format."
 DEFAULT_STYLE = "YYYY-MM-DD"
@@ -72,14 +72,12 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
         date_format: How the dates are written, as for `strptime`; None finds it out.
 
     Raises:
-        TableInvalid: If no cell distinguishes days from months, the numbers count days as Excel does, or the years look
-            like those of another era.
+        TableInvalid: If no cell distinguishes days from months, or the numbers count days as Excel does.
     """
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         typed = _read_typed(column, name, rows)
-        refuse_era(typed.walls, column, name, rows, is_text=False)
         firsts = np.sort(np.unique(typed.walls, return_index=True)[1])
         shown = [str(wall)[:10] for wall in typed.walls[firsts]]
         refuse_swapped(shown, None, typed.walls[firsts], Place(name, rows[firsts]))
@@ -98,8 +96,6 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     for at in np.flatnonzero(codes == len(distinct)).tolist():
         wrong[at] = _missing(name, int(rows[at]))
     walls = np.append(found.walls, np.datetime64("NaT"))[codes]
-    if date_format is None:
-        refuse_era(walls, column, name, rows, is_text=True)
     times = replace(found, walls=walls, offsets=np.append(found.offsets, NO_OFFSET)[codes], faults=wrong)
     return _in_range(times, column, name, rows)
 
@@ -273,6 +269,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
     refuse_half_read(texts, place)
     refuse_weeks(texts, place)
+    refuse_doubtful_months(texts, place)
     texts, mended = mend_octobers(texts, place)
     forms = fitting_forms(texts)
     if not forms:

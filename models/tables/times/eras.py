@@ -1,34 +1,49 @@
-"""Eras: a column of a file whose years are not counted as in the Gregorian calendar."""
+"""Eras: series of a file whose years are not counted as in the Gregorian calendar."""
 
 from typing import Any
 
 import numpy as np
 
-from models.calendar.eras import era_of
+from models.calendar.eras import era_of, may_have_era
 from models.calendar.timestamps import Timestamps
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
 
-WRITTEN = " If the year is right, say how dates are written, as with --date-format %Y-%m-%d."
+WRITTEN = " If the year is right, say how dates are written, as with --date-format {}."
+FORMS = {4: "%Y", 7: "%Y-%m"}
+"""Forms of years and months, by their length."""
 
 
-def refuse_era(walls: Timestamps, column: Any, name: str, rows: Rows, *, is_text: bool) -> None:  # noqa: ANN401 - pyarrow's
-    """Raise TableInvalid if all dates are of years that look like those of another era: weekdays would be wrong.
+def refuse_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any = None) -> None:  # noqa: ANN401 - pyarrow's
+    """Raise TableInvalid if all dates of a series are of years that look like those of another era: weekdays would be wrong.
 
     Args:
         walls: Wall clocks, NaT for a wrong cell, shape (rows,).
         column: The cells.
         name: Of the column.
         rows: Row of the file of each.
-        is_text: Whether cells are text, which a date format may explain.
+        ids: Id of the series of each row, a pyarrow array; None for a file of one series, or a wide one.
     """
     known = np.flatnonzero(~np.isnat(walls))
-    era = era_of(walls[known])
+    if not may_have_era(walls[known]):
+        return
+    codes = np.zeros(len(walls), dtype=np.int64)
+    if ids is not None:
+        codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    order = known[np.argsort(codes[known], kind="stable")]
+    for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        _refuse_era(walls, column, name, rows, members)
+
+
+def _refuse_era(walls: Timestamps, column: Any, name: str, rows: Rows, members: Rows) -> None:  # noqa: ANN401 - pyarrow's
+    era = era_of(walls[members])
     if era is not None:
-        at = int(known[0])
+        at = int(members[0])
+        cell = str(column[at])
+        written = WRITTEN.format(FORMS.get(len(cell.strip()), "%Y-%m-%d"))
         raise TableInvalid(
-            era.detail(walls[at], str(column[at])),
-            hint=era.hint(walls[at]) + (WRITTEN if is_text else ""),
+            era.detail(walls[at], cell),
+            hint=era.hint(walls[at]) + written,
             place=f", row {rows[at]}, column {name!r}",
             about=TIME,
         )

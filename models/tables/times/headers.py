@@ -9,7 +9,8 @@ from models.columns import NAMES
 from models.tables.cells import as_time_text
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
-from models.tables.times.date_forms import MONTHS, SAMPLE, is_dated, looks_dated
+from models.tables.times.date_forms import SAMPLE, is_dated, looks_dated
+from models.tables.times.months import MONTHS
 from models.tables.times.time_parts import DAYS, PARTS_OF_YEARS, plain_part
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+")

@@ -10,7 +10,8 @@ from models.errors import Finding
 from models.tables.cells import as_time_text
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
-from models.tables.times.date_forms import MONTHS, looks_dated
+from models.tables.times.date_forms import looks_dated
+from models.tables.times.months import ALL_MONTHS, doubt_about, find_doubt
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
 DAYS, WEEKS, QUARTERS = ("day", "tag", "dd"), ("week", "woche", "kw", "isoweek"), ("quarter", "quartal")
@@ -65,8 +66,11 @@ LEAST_ENDS, SHARE_OF_ENDS = 3, 0.8
 """Rows from which on a second date is recognized as the end of a period, and the share of those whose end is the next row's time."""
 
 
+MONTHS_ABROAD = ("mois", "mes", "mês", "mese", "maand", "måned", "månad", "miesiąc", "mo")
+"""Names of columns with months in other languages, or abbreviated: what to do is said, but they are not joined."""
+
 PARTS_OF_YEARS: Mapping[str, str] = {
-    **dict.fromkeys((*MONTHS_OF, "period", "periode", "periodo", "mois", "mes"), "2024-01"),
+    **dict.fromkeys((*MONTHS_OF, *MONTHS_ABROAD, "period", "periode", "periodo"), "2024-01"),
     **dict.fromkeys((*QUARTERS, "qtr", "trimester", "trimestre"), "2024-Q1"),
     **dict.fromkeys((*WEEKS, "wk", "semaine", "semana"), "2024-W01"),
     **dict.fromkeys(("half", "halfyear", "half year", "semester", "semestre", "halbjahr"), "2024-01 or 2024-07"),
@@ -145,6 +149,7 @@ def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str
     """Return the sheet with names of months and quarters, as `January` and `Qtr 1`, as numbers; without quarters beside months."""
     months, quarters = (next((lower[one] for one in names if one in lower), None) for names in (MONTHS_OF, QUARTERS))
     columns = dict(sheet.columns)
+    _refuse_doubtful_months(sheet, months)
     for name, number in ((months, _number_of_month), (quarters, _number_of_quarter)):
         if name is not None:
             columns[name] = _each(as_time_text(columns[name]), number)
@@ -159,6 +164,15 @@ def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str
     return numbered, lower
 
 
+def _refuse_doubtful_months(sheet: Sheet, name: str | None) -> None:
+    """Raise TableInvalid if a column of months has a name that may be one of two, and no other that tells which."""
+    texts = as_time_text(sheet.columns[name]).drop_null().unique().to_pylist() if name is not None else []
+    doubt = find_doubt(texts)
+    if doubt is not None:
+        detail, hint = doubt_about(doubt.strip())
+        raise TableInvalid(detail, hint=hint, place=f", column {name!r}", about=TIME)
+
+
 def _each(column: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a column of text with each distinct cell changed."""
     import pyarrow as pa
@@ -169,7 +183,7 @@ def _each(column: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - p
 
 
 def _number_of_month(text: str) -> str:
-    return str(MONTHS.get(text.lower().rstrip("."), text))
+    return str(ALL_MONTHS.get(text.lower().rstrip("."), text))
 
 
 def _number_of_quarter(text: str) -> str:

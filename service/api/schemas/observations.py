@@ -42,7 +42,8 @@ class ObservationRepair(BaseModel):
     code: str = Field(
         description="`TIMESTAMPS_SNAPPED`: timestamps a little off their step are stored at it. `TIMEZONE_FOUND`: the offsets "
         "are one, or change as in a timezone; the series has this timezone from now on. `DATE_STRAY`: a value, stored or posted, is far "
-        "from all others. `PERIODS_MATCHED`: another date of a stored period, or a day without the time of day of the others, is stored at its step."
+        "from all others. `PERIODS_MATCHED`: another date of a stored period, or a day without the time of day of the others, is stored at its step. "
+        "`ERA_UNCLEAR`: years look like Persian or Islamic ones, and are read as Gregorian, since the request states a frequency."
     )
     detail: str
 

@@ -190,15 +190,25 @@ def test_aware_datetimes_bring_their_timezone() -> None:
     assert read_start(datetime(2024, 3, 30, tzinfo=timezone(timedelta(hours=2))), None).timezone is None
 
 
-def test_persian_dates_are_refused_unless_they_are_years_alone() -> None:
-    """1403 may be a year of old prices; 1403-01-01 begins a Persian one."""
-    with pytest.raises(TimestampInvalid, match="in the year 1403, which looks like one of the Persian"):
-        read_start("1403-01-01", None)
-    with pytest.raises(TimestampInvalid, match="in the year 1403"):
+def test_persian_dates_are_refused_unless_a_frequency_is_stated() -> None:
+    """With one they are read, and it is said."""
+    with pytest.raises(TimestampInvalid, match="in the year 1403, which looks like one of the Persian") as caught:
         read_timestamps(["1403-01-01", "1403-01-02"], None)
+    assert "state the frequency" in caught.value.hint
 
-    assert read_start("1403", None).style == "YYYY"
-    assert len(read_timestamps(["1403-01-01", "1404-01-01"], None).stamps) == 2
+    found = [read_start("1403-01-01", None), read_timestamps(["1403-01-01", "1403-01-02"], None, stated="D")]
+    assert [(one.code, one.pointer) for dates in found for one in dates.findings] == [
+        ("ERA_UNCLEAR", "/start"),
+        ("ERA_UNCLEAR", "/timestamps/0"),
+    ]
+
+
+def test_years_of_the_middle_ages_are_such_years() -> None:
+    """Alone, as their first or last days, or of a yearly series; and it needs no remark."""
+    for end in ("", "-01-01", "-12-31"):
+        assert not read_timestamps([f"1403{end}", f"1404{end}"], None).findings
+    assert not read_start("1403", None).findings
+    assert not read_start("1403-06-30", None, "Y").findings
 
 
 @pytest.mark.parametrize("day", ["2567-01-29", date(2567, 1, 29), np.datetime64("2567-01-29")])

@@ -429,6 +429,7 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         (of_years("FiscalYear,FiscalWeek", "{}"), USUAL, "Write 'FiscalYear', 'FiscalWeek' as one column.*first day"),
         (of_years("Year,Semester", "{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
         (of_years("Year,Half", "H{}"), USUAL, "one column, such as 2024-01 or 2024-07"),
+        (of_years("Anno,Mese", "{}"), USUAL, "Write 'Anno', 'Mese' as one column, such as 2024-01[.]$"),
         (of_years("year,period", "P0{}"), USUAL, "one column, such as 2024-01[.]$"),
         (of_years("year,period", "{}"), USUAL, "one column, such as 2024-01[.]$"),
         (of_years("Year,Period", "M1{}", first=2), USUAL, "Take out the rows of M13"),
@@ -497,6 +498,9 @@ def test_series_with_names_like_periods_are_read_beside_times(first: str, rows: 
     [
         ("year,month,store,y", "2019,2,1,5", "2019-02-01"),
         ("Year,Month,Day,y", "2019,2,3,5", "2019-02-03"),
+        ("Year,Month,y", "2019,gen,5", "2019-01-01"),
+        ("Year,Month,y", "2019,maj,5", "2019-05-01"),
+        ("Year,Month,y", "2019,październik,5", "2019-10-01"),
         ("year,week,y", "2022,1,5", "2022-01-03"),
         ("quarter,year,y", "2,2022,5", "2022-04-01"),
         ("Year,Quarter,y", "2022,Qtr 2,5", "2022-04-01"),
@@ -521,6 +525,15 @@ def test_the_date_of_several_columns_is_named_as_the_error_says() -> None:
 
     assert found.ids.to_pylist()[:2] == ["0", "1"]
     assert found.times.walls[2] == np.datetime64("2019-02-01")
+
+
+def test_a_form_of_dates_settles_the_era() -> None:
+    """Else these months are refused as Persian ones."""
+    data = b"date,y\n1402-01,5\n1402-02,6\n"
+
+    with pytest.raises(TableInvalid, match="looks like one of the Persian"):
+        read(data)
+    assert read(data, options=ReadOptions(date_format="%Y-%m")).times.walls[0] == np.datetime64("1402-01")
 
 
 def test_a_date_index_without_a_name_is_the_time() -> None:

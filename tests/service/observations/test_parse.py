@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import AlmanacError, TimestampInvalid
+from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.errors import (
     BatchTooLarge,
@@ -422,7 +422,33 @@ def test_jitter_is_removed_with_and_without_a_frequency() -> None:
 
 def test_years_of_the_buddhist_era_are_refused() -> None:
     """As in files: weekdays would be wrong."""
-    with pytest.raises(TimestampInvalid, match="in the year 2567") as caught:
-        post([row(timestamp=None), row(timestamp="2567-01-31")])
+    parsed = post([row(timestamp=None), row(timestamp="2567-01-31")])
 
-    assert caught.value.pointer == "/observations/1/timestamp"
+    fault = parsed.faults[1].finding
+    assert (parsed.refused, fault.pointer) == (2, "/observations/1/timestamp")
+    assert "in the year 2567" in fault.detail
+
+
+def test_each_series_has_its_era() -> None:
+    """A Persian series beside a Gregorian one is refused alone; with a frequency it is taken, and it is said."""
+    days = [f"1402-{month:02d}-01" for month in range(1, 5)]
+    rows = [row(id="IR", timestamp=day) for day in days]
+    rows += [row(id="DE", timestamp=day.replace("1402", "2022")) for day in days]
+
+    bare, stated = post(rows), post(rows, frequency="M")
+
+    assert (bare.observations.names, bare.accepted, bare.refused) == (("DE",), 4, 4)
+    assert "state the frequency" in bare.faults[0].finding.hint
+    assert (stated.accepted, [one.code for one in stated.repairs["IR"]]) == (8, ["ERA_UNCLEAR"])
+
+
+@pytest.mark.parametrize(("first", "is_near"), [("1470-01-01", True), ("2022-01-01", False)])
+def test_a_stored_series_of_old_times_may_be_corrected(first: str, *, is_near: bool) -> None:
+    """Its own years show the era."""
+    start = np.datetime64(first).astype("M8[M]")
+    stored = KnownSeries(Calendar(), (start + np.arange(4)).astype("M8[us]"))
+
+    body = orjson.dumps({"observations": [row(timestamp="1470-02-01"), row(timestamp="1470-03-01")]})
+    parsed = parse_observations(body, NONE, LIMIT, lambda _: {"a": stored})
+
+    assert (parsed.refused == 0) == is_near

@@ -13,11 +13,18 @@ from models.calendar.timestamps import NO_OFFSET
 from models.tables.faults import TableInvalid
 from models.tables.times.date_forms import is_dated
 from models.tables.times.dates import Times, read_times
+from models.tables.times.eras import refuse_eras
 
 
 def read(cells: list[Any], form: str | None = None) -> Times:
     """Return the times of cells that begin in row 2."""
     return read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)), form)
+
+
+def check_eras(cells: list[Any], ids: list[str] | None = None) -> None:
+    """Read cells, and look at the era of each series."""
+    rows = np.arange(2, 2 + len(cells))
+    refuse_eras(read(cells).walls, pa.array(cells), "ds", rows, None if ids is None else pa.array(ids))
 
 
 @pytest.mark.parametrize(
@@ -290,21 +297,36 @@ def test_typed_timestamps_keep_their_zone() -> None:
     assert (str(offset.walls[0])[:13], offset.offsets[0], offset.zone) == ("2024-01-31T06", 3600, None)
 
 
-@pytest.mark.parametrize("cells", [["29/01/2567", "30/01/2567"], ["2567-01-29", "2567-01-30"], ["2567", "2568"]])
+@pytest.mark.parametrize("cells", [["29/01/2567", "30/01/2567"], ["2567", "2568"], [dt.date(2567, 1, 29)]])
 def test_years_of_the_buddhist_era_are_refused(cells: list[str]) -> None:
-    """Their weekdays and leap days are those of another year; a form of dates settles it, and one usual year does too."""
+    """Their weekdays and leap days are those of another year; one usual year settles it."""
     with pytest.raises(TableInvalid, match=r"in the year 2567, .* 543 less: 2024"):
-        read(cells)
-    assert read(["2567-01-29"], "%Y-%m-%d").walls[0] == np.datetime64("2567-01-29")
-    assert not read(["2024-01-29", "2567-01-30"]).faults
+        check_eras(cells)
+    check_eras(["2024-01-29", "2567-01-30"])
 
 
 @pytest.mark.parametrize("cells", [["1403/01/31", "1403/02/31"], ["1445-09-01", "1445-09-02"], [dt.date(1403, 1, 31)]])
 def test_persian_and_islamic_dates_are_refused(cells: list[Any]) -> None:
     """Their months are others, and their years are read as those of six centuries ago; years alone are such years."""
     with pytest.raises(TableInvalid, match=r"Persian or the Islamic calendar. Write Gregorian dates"):
-        read(cells)
-    assert not read(["1403", "1404", "1405"]).faults
+        check_eras(cells)
+
+
+@pytest.mark.parametrize("end", ["", "-01-01", "-12-31"])
+def test_years_of_the_middle_ages_are_such_years(end: str) -> None:
+    """Alone, or written as their first or their last days."""
+    check_eras([f"{year}{end}" for year in (1403, 1404, 1405)])
+
+
+def test_each_series_has_its_era() -> None:
+    """A Persian series beside a Gregorian one is found."""
+    days = ["2022-01-01", "1402-01-01", "2022-02-01", "1402-02-01"]
+
+    check_eras(days)
+    with pytest.raises(TableInvalid, match=r"Row 3, column 'ds': '1402-01-01'.*--date-format %Y-%m-%d"):
+        check_eras(days, ["DE", "IR"] * 2)
+    with pytest.raises(TableInvalid, match=r"--date-format %Y-%m[.]"):
+        check_eras(["1402-01", "1402-02"])
 
 
 @pytest.mark.parametrize(
@@ -312,6 +334,8 @@ def test_persian_and_islamic_dates_are_refused(cells: list[Any]) -> None:
     [
         ("01-Jan", "has no year"),
         ("January", "has no year"),
+        ("1 maja", "has no year"),
+        ("1.maj.24", "Write dates as 1939-01-31"),
         ("2022.0833", "year with a fraction"),
         ("FY24 P01", "fiscal year"),
         ("2023-S40", "weeks as 1939-W01"),
@@ -335,14 +359,6 @@ def test_what_may_be_a_name_is_a_date_among_times_only(name: str) -> None:
     assert not is_dated(name)
 
 
-def test_typed_years_of_the_buddhist_era_are_refused() -> None:
-    """As text is; a form of dates cannot explain them, so that the advice names none."""
-    with pytest.raises(TableInvalid, match="543 less: 2024") as caught:
-        read_times(pa.array([dt.date(2567, 1, 29)]), "ds", np.array([2]))
-
-    assert caught.value.hint == "Write Gregorian years, 543 less: 2024."
-
-
 @pytest.mark.parametrize(
     "cells",
     [
@@ -351,6 +367,8 @@ def test_typed_years_of_the_buddhist_era_are_refused() -> None:
         ["jan 18", "fev/18", "ago. 2018"],
         ["gen-18", "feb-18", "ago-18"],
         ["sty 2018", "luty 2018", "sierpień 2018"],
+        ["1 stycznia 2018", "1 lutego 2018", "1 sierpnia 2018"],
+        ["1-gen-18", "1-feb-18", "1-ago-18"],
     ],
 )
 def test_months_may_have_names_of_other_languages(cells: list[str]) -> None:
@@ -363,3 +381,11 @@ def test_the_end_of_a_day_is_the_next_midnight() -> None:
     found = read(["2024-01-31 23:30", "2024-01-31 24:00", "2024-01-31 24:30"])
 
     assert found.walls.astype("M8[m]").astype(str).tolist() == ["2024-01-31T23:30", "2024-02-01T00:00", "NaT"]
+
+
+@pytest.mark.parametrize("cell", ["1. listopad 2024", "1 lis 2024", "1. lip 2024", "1 listopada 2024"])
+def test_a_month_of_polish_and_croatian_counts_beside_a_polish_one_only(cell: str) -> None:
+    """October in Croatian is November in Polish, June is July."""
+    with pytest.raises(TableInvalid, match=r"as in Polish. Write months as 2024-10"):
+        read([cell, "1. svibanj 2024"])
+    assert read([cell, "1 października 2024"]).walls.astype("M8[M]").astype(str).tolist()[0] in {"2024-07", "2024-11"}
