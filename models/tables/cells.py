@@ -19,12 +19,14 @@ CODES = (
 )  # fmt: skip
 """Currencies that stand before or after a number as words."""
 UNITS = (
-    *CODES, "kr", "zł", "Kč", "Ft", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
+    *CODES, "kr", "kr.", "zł", "Kč", "Ft", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
     "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
 )  # fmt: skip
 """Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
 
-CURRENCIES = "€$£¥₹"
+CURRENCIES = "€$£¥₹₩₺₱₪₽円"
+WORDS = (*CODES, "kr.", "kr", "Kr.", "Kr")
+"""Currencies before a number as words."""
 CURRENCY = rf"(?:[A-Z]{{1,2}}\$|[{CURRENCIES}]|\b(?:{'|'.join(CODES)})\b)"
 """A pattern for a currency."""
 FLAG_HINT = "Write 1 and 0 for true and false."
@@ -65,6 +67,21 @@ def advise_units(cell: str, units: Collection[str]) -> str:
     if match[2].lower() in _MULTIPLES:
         return f"Write the number in full, without {match[2]!r}."
     return f"Write the number alone: {match[1]}."
+
+
+def advise_alike(cell: str, unit: str, like: str) -> str:
+    """Return how to write a number in the unit of all others, one of which is `like`; "" if it is none, or in another unit."""
+    match = re.fullmatch(r"\(?[^\d().-]*\(?(?P<sign>-?)(?P<number>\d[\d.,]*)(?P<after>-?)\)?[^\d().]*\)?", cell)
+    if match is None or not (match["number"] == cell.lstrip("-") or unit in cell):
+        return ""
+    sign = "-" if match["sign"] or match["after"] or "(" in cell else ""
+    number = f"{sign}{match['number']}"
+    written = (
+        f"{number}{' ' * (' ' in like)}{unit}"
+        if like.endswith(unit)
+        else f"{sign}{unit}{' ' * (' ' in like)}{match['number']}"
+    )
+    return f"Write it as the others: {written}."
 
 
 def advise_writing(cell: str) -> str:

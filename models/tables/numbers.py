@@ -1,29 +1,35 @@
 """Numbers: cells as float64, whatever separates decimals and thousands, as long as only one reading fits all of them."""
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigInvalid, Finding
-from models.tables.cells import CODES, CURRENCIES, MISSING, UNITS, advise_units, advise_writing, units_of
+from models.tables.cells import CURRENCIES, MISSING, UNITS, WORDS, advise_alike, advise_units, advise_writing, units_of
 from models.tables.faults import VALUE, CellFault, TableInvalid
+from models.tables.layout import quote
 from models.tables.sheet import Mask, Rows
 
 NUMBER_HINT = "Leave gaps empty, write decimals with a point."
 THREE_DIGITS_BARE = 100
 """From here on, a whole number may be one without its thousands separator."""
 
+SHARE_OF_UNIT = 0.8
+"""Cells with one unit from which on the others are wrong."""
+
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
-_CODE = "|".join(CODES)
+_WORD = "|".join(map(re.escape, WORDS))
 _UNIT = re.compile(
-    rf"^([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{_CODE}) ?(?=[-+\d.,])|(?<=[\d.,]) ?([{CURRENCIES}%]|{'|'.join(map(re.escape, UNITS))})$"
+    rf"^([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{_WORD}) ?(?=[-+\d.,])"
+    rf"|(?<=[\d.,]) ?([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{'|'.join(map(re.escape, UNITS))})$"
 )
-_SIGN_FIRST = re.compile(rf"^([-+]) ?([{CURRENCIES}]|[A-Z]{{1,2}}\$|{_CODE}) ?(?=[\d.,])")
+_SIGN_FIRST = re.compile(rf"^([-+]) ?([{CURRENCIES}]|[A-Z]{{1,2}}\$|{_WORD}) ?(?=[\d.,])")
 """A sign before the currency, as in -$5."""
 _NO_CENTS = re.compile(r"(?<=\d[.,])[-\u2013\u2014]{1,2}(?=$| ?[^\d\s])")
 """Dashes for no cents after a decimal sign, as in 25.- and 25,-- €: they are no sign."""
@@ -63,11 +69,13 @@ class NumberStyle:
         decimal: `.` or `,`.
         thousands: `,`, `.`, a space or an apostrophe.
         separator: What separates the cells of the file.
+        named: Whether somebody named the column as the value.
     """
 
     decimal: str | None = None
     thousands: str | None = None
     separator: str = ""
+    named: bool = False
 
     def __post_init__(self) -> None:
         """Refuse signs that cannot be; raises ConfigInvalid."""
@@ -164,10 +172,12 @@ def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Number
 def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:
     """Return texts as numbers after the reading that fits all of them."""
     cells, dashed = _drop_dashes([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts], name)
-    cells, findings = _drop_units(cells)
-    cells, turned = _turn_minus(cells, name)
+    unitless = _drop_units(cells, name, named=style.named)
+    cells, turned = _turn_minus(unitless.cells, name)
     fits = {
-        sign: np.array([one is not None and bool(form.fullmatch(one)) for one in cells])
+        sign: np.array(
+            [one is not None and at not in unitless.odd and bool(form.fullmatch(one)) for at, one in enumerate(cells)]
+        )
         for sign, form in READINGS.items()
     }
     sign, found = (style.given, ()) if style.given else _choose(cells, fits, name, rows, style)
@@ -184,9 +194,9 @@ def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: Num
         else:
             wrong.append(at)
     units = units_of(cells[at] for at in wrong)
-    hints = {at: _hint(str(cells[at]), sign, style, units) for at in wrong}
+    hints = {at: unitless.odd.get(at) or unitless.hint or _hint(str(cells[at]), sign, style, units) for at in wrong}
     faults = {at: CellFault(int(rows[at]), name, VALUE, str(texts[at]), "is not a number", hints[at]) for at in wrong}
-    return _checked(values, faults, name, rows, dashed + findings + turned + found)
+    return _checked(values, faults, name, rows, dashed + unitless.findings + turned + found)
 
 
 def _drop_dashes(cells: list[str | None], name: str) -> tuple[list[str | None], tuple[Finding, ...]]:
@@ -222,22 +232,45 @@ def _drop_groups(text: str) -> str:
     return _GROUPS.sub(lambda match: match[0].replace(" ", "").replace("'", ""), text)
 
 
-def _drop_units(cells: list[str | None]) -> tuple[list[str | None], tuple[Finding, ...]]:
-    """Return cells without a currency, per cent sign or unit, if all have the same one.
+@dataclass(frozen=True, slots=True)
+class _Unitless:
+    """Cells without the unit that most of them have.
 
-    A word before whole numbers is left, since EUR 1 to EUR 6 may be names of pallets.
+    Attributes:
+        cells: The cells.
+        findings: That there was a unit.
+        odd: The remedy for each number without this unit, by index.
+        hint: The remedy for all, if a unit is left that may be a part of names.
+    """
+
+    cells: list[str | None]
+    findings: tuple[Finding, ...] = ()
+    odd: Mapping[int, str] = field(default_factory=dict)
+    hint: str = ""
+
+
+def _drop_units(cells: list[str | None], name: str, *, named: bool) -> _Unitless:
+    """Return cells without a currency, per cent sign or unit that most of them have; the others are wrong.
+
+    A word before whole numbers is left, since EUR 1 to EUR 6 may be names of pallets, unless the column is `named`.
     """
     turned = [None if one is None else _SIGN_FIRST.sub(r"\2\1", one) for one in cells]
-    matches = [_UNIT.search(one) for one in turned if one is not None]
-    units = {match[1] or match[2] if match else "" for match in matches}
-    if len(units) != 1 or "" in units:
-        return cells, ()
-    unit, there = units.pop(), [one for one in cells if one is not None]
-    if matches[0] and matches[0][1] in CODES and not any("." in one or "," in one for one in there):
-        return cells, ()
-    bare = [None if one is None else _UNIT.sub("", one).strip() for one in turned]
-    read = next(one for one in bare if one is not None)
-    return bare, (Finding("UNIT_DROPPED", f"All numbers have {unit!r}; {there[0]!r} is read as {read}."),)
+    matches = {at: _UNIT.search(one) for at, one in enumerate(turned) if one is not None}
+    units = {at: match[1] or match[2] if match else "" for at, match in matches.items()}
+    unit, count = next(iter(Counter(units.values()).most_common(1)), ("", 0))
+    if not unit or count < SHARE_OF_UNIT * len(units):
+        return _Unitless(cells)
+    there = {at: str(cells[at]) for at, one in units.items() if one == unit}
+    first = min(there)
+    is_word = unit in WORDS and there[first].lstrip("+-").startswith(unit)
+    if is_word and not named and not any("," in one or "." in one.removeprefix(unit) for one in there.values()):
+        hint = f"Write numbers without {unit!r}, or give --value-column {quote(name)} if they are the values."
+        return _Unitless(cells, hint=hint)
+    bare = [_UNIT.sub("", str(turned[at])).strip() if at in there else one for at, one in enumerate(cells)]
+    odd = {at: advise_alike(str(cells[at]), unit, there[first]) for at in units if at not in there}
+    said = "All numbers have" if not odd else "Most numbers have"
+    found = Finding("UNIT_DROPPED", f"{said} {unit!r}; {there[first]!r} is read as {bare[first]}.")
+    return _Unitless(bare, (found,), odd)
 
 
 def _choose(

@@ -143,7 +143,10 @@ def read_columns(
         findings += said
     times = read_times(column, layout.time, sheet.rows, options.date_format)
     times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
-    values = {name: read_numbers(sheet.columns[name], name, sheet.rows, style) for name in layout.values}
+    values = {
+        name: read_numbers(sheet.columns[name], name, sheet.rows, replace(style, named=name == options.value))
+        for name in layout.values
+    }
     ids, id_faults = (
         read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
     )

@@ -1,5 +1,7 @@
 """Numbers are read where one reading fits all cells, and refused where two do."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -37,6 +39,12 @@ def read(cells: list[str], style: NumberStyle = PLAIN) -> Numbers:
         (["1.234,50 PLN", "12 PLN"], [1234.5, 12]),
         (["-$1,234.50", "$ 12", "$-3"], [-1234.5, 12, -3]),
         (["US$1,234.50", "US$12"], [1234.5, 12]),
+        (["300.50 US$", "12 US$"], [300.5, 12]),
+        (["kr. 2.000,50", "kr. 12"], [2000.5, 12]),
+        (["kr 300.50", "kr -12"], [300.5, -12]),
+        (["300.50 kr.", "12 kr."], [300.5, 12]),
+        (["₩300", "₩ 12"], [300, 12]),
+        (["300円", "12円"], [300, 12]),
         (["1.234,50-", "12,00"], [-1234.5, 12]),
         (["25.-", "1'200.-", "20.\u2013", "-3.-", "7.50-"], [25, 1200, 20, -3, -7.5]),
         (["25,-", "1.234,--", "20,50"], [25, 1234, 20.5]),
@@ -121,8 +129,32 @@ def test_signs_that_cannot_be_are_refused(decimal: str | None, thousands: str | 
         (["5.2 Mio", "900"], "in full, without 'Mio'"),
         (["12A", "13A"], "the number alone: 12"),
         (["warm", "5"], "Leave gaps empty"),
+        (["USD 5", "USD 6"], "without 'USD', or give --value-column y if"),
     ],
 )
 def test_a_wrong_cell_has_the_advice_that_mends_it(cells: list[str], hint: str) -> None:
     """What multiplies is not a unit, and neither is the end of a name."""
     assert hint in read(cells).faults[0].hint
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "hint"),
+    [
+        ("$100.50", "($5.00)", "as the others: -$5.00."),
+        ("100,50 EUR", "5,00- EUR", "as the others: -5,00 EUR."),
+        ("USD 100.00", "0", "as the others: USD 0."),
+        ("USD 100.00", "EUR 5.00", "in one currency"),
+        ("USD 100.00", "closed", "Leave gaps empty"),
+    ],
+)
+def test_the_cell_that_is_not_like_the_others_is_the_wrong_one(usual: str, odd: str, hint: str) -> None:
+    """The others, four fifths, are read."""
+    found = read([*[usual] * 4, odd])
+
+    assert [(at, hint in one.hint) for at, one in found.faults.items()] == [(4, True)]
+    np.testing.assert_array_equal(found.values, [*[float(re.sub(r"[^\d.]", "", usual.replace(",", ".")))] * 4, np.nan])
+
+
+def test_a_currency_before_whole_numbers_is_left_out_of_a_named_column() -> None:
+    """Others may have names of pallets."""
+    np.testing.assert_array_equal(read(["USD 2000", "USD 2196"], NumberStyle(named=True)).values, [2000, 2196])
