@@ -1,5 +1,6 @@
 """Eras: series of a file whose years are not counted as in the Gregorian calendar."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,7 @@ from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
 
 WRITTEN = " If the year is right, say how dates are written, as with --date-format {}."
-FORMS = {4: "%Y", 7: "%Y-%m"}
-"""Forms of years and months, by their length."""
+_YEAR_FIRST = re.compile(r"\d{4}(?:([-/.])\d{1,2}(\1\d{1,2})?)?")
 
 
 def refuse_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any = None) -> None:  # noqa: ANN401 - pyarrow's
@@ -40,10 +40,18 @@ def _refuse_era(walls: Timestamps, column: Any, name: str, rows: Rows, members: 
     if era is not None:
         at = int(members[0])
         cell = str(column[at])
-        written = WRITTEN.format(FORMS.get(len(cell.strip()), "%Y-%m-%d"))
         raise TableInvalid(
             era.detail(walls[at], cell),
-            hint=era.hint(walls[at]) + written,
+            hint=era.hint(walls[at]) + WRITTEN.format(_form_of(cell.strip())),
             place=f", row {rows[at]}, column {name!r}",
             about=TIME,
         )
+
+
+def _form_of(cell: str) -> str:
+    """Return the `--date-format` of a year, a month or a day that is written with the year first, else an example."""
+    match = _YEAR_FIRST.fullmatch(cell)
+    if match is None:
+        return "%Y-%m-%d"
+    sign, day = match[1] or "", match[2]
+    return f"%Y{sign}%m{sign}%d" if day else f"%Y{sign}%m" if sign else "%Y"
