@@ -17,7 +17,7 @@ _FORMS = (
         "A year with a fraction is not read: write months as 1939-01, days as 1939-01-31.",
     ),
     (
-        r"(?i)(?:fy|gj|fiscal|financial).*\d.*",
+        r"(?i)(?:[1-4]?[qh][1-4]?[-/ ]*)?(?:fy|gj|fiscal|financial).*\d.*|(?:[1-4][qh]|[qh][1-4])[-/ ]*\d{4}[-/]\d{2,4}",
         "Nobody can tell when a fiscal year begins: write the date on which each period begins, such as 1939-04-01.",
     ),
     (r"\d{4}[- ]?S\d{2}|S\d{2}[-/ ]\d{4}", "Write weeks as 1939-W01."),
