@@ -11,9 +11,10 @@ from models.tables.cells import as_text
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
+from models.tables.times.clock_periods import ClockPeriods, find_periods
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.headers import are_years_or_months, refuse_times_in_header
-from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, FROM, PERIODS, UNTIL, plain_name, read_clock
+from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.times.time_parts import ends_rows
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
@@ -44,6 +45,7 @@ class TableLayout:
         clock: The times of day, where they stand beside the dates.
         ignored: Columns that are none of these.
         wide: Whether each column of values is a series.
+        periods: Where `clock` is the start of the rows' periods, and another column their end.
     """
 
     time: str
@@ -52,6 +54,7 @@ class TableLayout:
     clock: str | None = None
     ignored: tuple[str, ...] = ()
     wide: bool = False
+    periods: ClockPeriods | None = None
 
 
 def find_layout(
@@ -81,15 +84,17 @@ def find_layout(
     refuse_times_in_header(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
-    clock, end = _find_clock(sheet, time, {value, *ids, *covariates}), None
-    if clock is None:
-        clock, end = _find_clocks(sheet, time, {value, *ids, *covariates})
+    used = {value, *ids, *covariates}
+    periods = None if options.time else _find_periods(sheet, time, ids, used)
+    clock = _find_clock(sheet, time, used) or (periods.start if periods else None)
+    periods = periods if periods and clock == periods.start else None
     taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
+    end = periods.end if periods else None
     ends = tuple(name for name in others if name == end or (value is None and ends_rows(sheet, time, name)))
     row_id, others = (*row_id, *ends), tuple(name for name in others if name not in ends)
     if not valued:
-        return TableLayout(time, (), ids, clock, others)
+        return TableLayout(time, (), ids, clock, others, periods=periods)
     if value is None and ids and len(others) == 1:
         value, others = others[0], ()
     if value == time:
@@ -97,12 +102,12 @@ def find_layout(
     if value is not None:
         if strict and not ids and others:  # one of them may be a misspelt id
             raise _missing("id", ID, names)
-        return TableLayout(time, (value,), ids, clock, (*row_id, *others))
+        return TableLayout(time, (value,), ids, clock, (*row_id, *others), periods=periods)
     if ids:
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates or not others:
         raise _not_wide(sheet, time, has_covariates=bool(covariates))
-    return TableLayout(time, others, (), clock, row_id, wide=True)
+    return TableLayout(time, others, (), clock, row_id, wide=True, periods=periods)
 
 
 def _not_wide(sheet: Sheet, time: str, *, has_covariates: bool) -> TableInvalid:
@@ -217,15 +222,10 @@ def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
     return None
 
 
-def _find_clocks(sheet: Sheet, time: str, taken: set[str | None]) -> tuple[str | None, str | None]:
-    """Return the columns with the times of day at which periods begin and end, as `Zeit von` and `Zeit bis`; None if there are none."""
-    if are_years_or_months(sheet.columns[time]) or _has_clock(sheet, time):
-        return None, None
-    free = [name for name in sheet.names if name != time and name not in taken]
-    start, end = (next((name for name in free if form.fullmatch(plain_name(name))), None) for form in (FROM, UNTIL))
-    if start and end and _has_clocks(sheet, start) and _has_clocks(sheet, end):
-        return start, end
-    return None, None
+def _find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | None]) -> ClockPeriods | None:
+    """Return the periods that begin and end at times of day beside one of dates, or None."""
+    found = find_periods(sheet, time, ids, taken)
+    return None if found is None or are_years_or_months(sheet.columns[time]) or _has_clock(sheet, time) else found
 
 
 def _has_clocks(sheet: Sheet, name: str) -> bool:

@@ -22,6 +22,7 @@ from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_number
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
+from models.tables.times.clock_periods import ClockPeriods
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.dates import Times, read_times
 from models.tables.times.eras import refuse_eras
@@ -143,6 +144,8 @@ def read_columns(
         findings += said
     times = read_times(column, layout.time, sheet.rows, options.date_format)
     times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
+    if layout.periods is not None and layout.periods.is_late.any():
+        times = _turn_back(times, layout.periods, sheet)
     values = {
         name: read_numbers(sheet.columns[name], name, sheet.rows, replace(style, named=name == options.value))
         for name in layout.values
@@ -201,6 +204,18 @@ def _join_clock(sheet: Sheet, layout: TableLayout, clock: str, *, strict: bool) 
         pc.match_substring_regex(texts, r"^\d{1,2}$"), pc.binary_join_element_wise(texts, "00", ":"), texts
     )
     return join_texts(dates, texts), (found,)
+
+
+def _turn_back(times: Times, periods: ClockPeriods, sheet: Sheet) -> Times:
+    """Return times with the rows that have the date of the day on which they end on the day before, on which they begin."""
+    first = int(np.argmax(periods.is_late))
+    found = Finding(
+        "PERIOD_ENDING",
+        f"Rows over midnight have the date on which they end, as row {sheet.rows[first]}: read as the evening before.",
+        hint=f"Write the date on which column {periods.start} is if that is wrong.",
+    )
+    walls = times.walls - np.where(periods.is_late, 1, 0).astype("m8[D]")
+    return replace(times, walls=walls, findings=(*times.findings, found))
 
 
 def _refuse_dots(layout: TableLayout) -> None:

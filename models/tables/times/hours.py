@@ -26,13 +26,6 @@ ENDINGS = frozenset({"he", "hour ending", "hourending", "hour end", "hourend", "
 BEGINNINGS = frozenset({"hb", "hour beginning", "hour begin", "hour start", "hour starting", "start hour"})
 """Names of a column of hours that are named by their start."""
 
-_OF_CLOCK = "(?:(?:uhr)?zeit|time|heure|hora)"
-FROM, UNTIL = (
-    re.compile(rf"(?:{_OF_CLOCK} ?)?(?:{words})(?: ?{_OF_CLOCK})?")
-    for words in ("von|ab|from|start|begin|beginn|début|debut|inicio|desde", "bis|to|until|till|end|ende|fin|hasta")
-)
-"""Names of the columns in which the times of day of each row's period begin and end."""
-
 HOUR_WORDS = frozenset({"hour", "stunde", "heure", "hora", "hours", "hr"})
 """Names of a column of hours; if these are numbers without 0 and 24, nobody knows whether they are named by their end."""
 

@@ -1,7 +1,5 @@
 """Times of day beside dates, as people write them, are read with the dates as one time; what is unclear is refused."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -135,17 +133,3 @@ def test_a_minute_beyond_59_is_an_error_of_its_row() -> None:
     reading = read(["date,time,y", "2024-01-01,10:75,1", "2024-01-02,10:15,2"])
 
     assert [fault.what for fault in reading.faults().values()] == ["is not a date"]
-
-
-@pytest.mark.parametrize(
-    "names", ["Zeit von;Zeit bis", "from;to", "start time;end time", "Von;Bis", "Uhrzeit von;Uhrzeit bis"]
-)
-def test_a_period_between_two_clocks_is_read_by_its_start(names: str) -> None:
-    """As meters of energy write quarter hours; the end is left out. Columns of other cells are none."""
-    quarters = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(0, 1_455, 15)]
-    lines = [f"01.01.2024;{start};{end};{at}" for at, (start, end) in enumerate(itertools.pairwise(quarters))]
-
-    found = read([f"Datum;{names};kWh", *lines])
-
-    assert stamps(found)[::95] == ["2024-01-01T00:00", "2024-01-01T23:45"]
-    assert list(found.values) == ["kWh"]
