@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.calendar.frequency import MONTHS_IN, Frequency
-from models.calendar.grid import locate, timestamps_at
+from models.calendar.grid import Steps, locate, timestamps_at
 from models.calendar.timestamps import Timestamps
 from models.irregular.repairs import Repair
 from service.observations.calendar_fit import GridFit, Mask, written
@@ -29,8 +29,8 @@ def find_stored(stamps: Timestamps, months: Timestamps) -> tuple[Timestamps, str
 def match_stored(clock: Timestamps, is_date: Mask, stored: Timestamps, unit: str) -> Timestamps:
     """Return the stored timestamps that rows of a series without a frequency seem to revise, shape (rows,), NaT for others.
 
-    The other end of a stored month may be this month, and a date without a time is the stored timestamp on this date. All
-    other rows have to be written as the stored ones are, and none may be a stored timestamp that another row means: else the
+    The other end of a stored month may be this month, the last day of the month after those of a series of first days the next
+    one, and a date without a time is the stored timestamp on this date. All other rows have to be written as the stored ones are, and none may be a stored timestamp that another row means: else the
     rows show that the series has other steps, and none is matched.
 
     Args:
@@ -40,15 +40,19 @@ def match_stored(clock: Timestamps, is_date: Mask, stored: Timestamps, unit: str
         unit: From `find_stored`.
     """
     found, midnights = np.full(len(clock), NO_STEP), clock == dates_of(clock)
+    are_firsts = unit == "M" and bool(_is_first_day(stored).all())
     if unit == "M":
-        is_like = midnights & (_is_first_day(clock) if _is_first_day(stored).all() else _is_last_day(clock))
+        is_like = midnights & (_is_first_day(clock) if are_firsts else _is_last_day(clock))
         meant = midnights & (_is_first_day(clock) | _is_last_day(clock))
     else:
         is_like = clock - dates_of(clock) == stored[0] - dates_of(stored[:1])
         meant = midnights & is_date
     periods, wanted = stored.astype(f"M8[{unit}]"), clock.astype(f"M8[{unit}]")
-    meant &= ~is_like & np.isin(wanted, periods)
-    points = stored[np.searchsorted(periods, wanted[meant])]
+    at = np.isin(wanted, periods)
+    if are_firsts:
+        at |= _are_next(wanted.astype(np.int64), is_like | meant, periods.astype(np.int64))
+    meant &= ~is_like & at
+    points = wanted[meant].astype("M8[us]") if are_firsts else stored[np.searchsorted(periods, wanted[meant])]
     if (is_like | meant).all() and not np.isin(points, clock).any():
         found[meant] = points
     return found
@@ -58,7 +62,8 @@ def match_dates(clock: Timestamps, fit: GridFit, stored: Timestamps) -> Timestam
     """Return the steps that rows off the grid mean, shape (rows,), NaT where nobody can say.
 
     A date without a time is the step of a series of days or weeks on this date. The first or last day of a month, quarter or year
-    is the step of this period, if it is one between stored ones.
+    is the step of this period, if it is one between stored ones; so is the last day of a period beside them, if the series has the
+    first days.
 
     Args:
         clock: New timestamps, on the clock of the grid, shape (rows,).
@@ -74,7 +79,12 @@ def match_dates(clock: Timestamps, fit: GridFit, stored: Timestamps) -> Timestam
         meant = locate(points, fit.start, fit.frequency)[1]
     elif fit.frequency.unit in MONTHS_IN and fit.frequency.multiple == 1:
         points, meant = _periods(clock[at], fit.start, fit.frequency)
-        meant &= (points >= stored[0]) & (points <= stored[-1])
+        periods, known = (periods_of(one, fit.frequency) for one in (clock, stored))
+        is_step = fit.on_grid.copy()
+        is_step[at[meant]] = True
+        is_first = periods_of(points - np.timedelta64(1, "D"), fit.frequency) != periods[at]
+        is_next = _are_next(periods, is_step, known)[at] & is_first & (points < clock[at])
+        meant &= is_next | ((points >= stored[0]) & (points <= stored[-1]))
     else:
         return found
     found[at[meant]] = points[meant]
@@ -95,6 +105,25 @@ def _periods(dates: Timestamps, start: np.datetime64, step: Frequency) -> tuple[
     points = timestamps_at(start, step, periods - periods_of(np.array([start]), step)[0])
     at_end = (periods_of(dates - day, step) != periods) | (periods_of(dates + day, step) != periods)
     return points, at_end & (periods_of(points, step) == periods)
+
+
+def _are_next(periods: Steps, is_step: Mask, stored: Steps) -> Mask:
+    """Return which periods follow the last stored one, or lead to the first, without one that is neither stored nor a row's.
+
+    Args:
+        periods: Of new timestamps, shape (rows,).
+        is_step: Which of them are steps of the series, shape (rows,).
+        stored: Periods of stored timestamps.
+    """
+    distinct, found = np.unique(periods[is_step]), np.zeros(len(periods), dtype=np.bool_)
+    for away, new in (
+        (distinct - stored.max(), periods - stored.max()),
+        (stored.min() - distinct, stored.min() - periods),
+    ):
+        after = np.sort(away[away > 0])
+        reached = np.logical_and.accumulate(after == 1 + np.arange(len(after))).sum()
+        found |= (new > 0) & (new <= reached)
+    return found
 
 
 def _are_months(stored: Timestamps) -> bool:

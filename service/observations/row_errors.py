@@ -57,10 +57,10 @@ def doubled(one: np.datetime64, other: np.datetime64, fit: GridFit) -> Timestamp
 
 
 def doubtful_month(stamp: np.datetime64, month: np.datetime64) -> TimestampsOffCalendar:
-    """Return the error of the other end of a stored month in a series without a frequency."""
+    """Return the error of the other end of a stored month, or of the next, in a series without a frequency."""
     text, stored = (written(np.array([one]))[0] for one in (stamp, month))
     return TimestampsOffCalendar(
-        f"{text} may be the month that is stored as {stored}, or a date of its own.",
+        f"{text} may be the month that the series writes as {stored}, or a date of its own.",
         pointer="timestamp",
         hint="State the `frequency`: M if it is the month, D if it is a date of its own.",
     )

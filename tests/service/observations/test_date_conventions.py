@@ -12,10 +12,10 @@ from tests.service.api.routes.test_observations import exported, observe
 
 
 def post(stored: str, frequency: str | None, zone: str | None, stamp: str) -> tuple[list[str], list[str]]:
-    """Return where a value is stored, and the codes of what is said of it or why it is refused."""
+    """Return where values are stored, and the codes of what is said of them or why they are refused."""
     ends = np.array(stored.split(), "M8[us]")
     known = {"a": KnownSeries(Calendar(frequency, zone), ends, ends)}
-    body = orjson.dumps({"observations": [{"id": "a", "timestamp": stamp, "value": 9.0}]})
+    body = orjson.dumps({"observations": [{"id": "a", "timestamp": one, "value": 9.0} for one in stamp.split()]})
     parsed = parse_observations(body, BodyOptions(), 10, lambda _: known)
     said = [one.code for one in parsed.repairs.get("a", ())] + [one.finding.code for one in parsed.faults]
     return [str(one)[:16] for one in parsed.observations.timestamps], said
@@ -33,7 +33,9 @@ SAID = ["PERIODS_MATCHED"]
     [
         (MONTHS, "M", None, "2023-10-31", "2023-10-01T00:00"),
         (ENDS, "M", None, "2023-02-01", "2023-02-28T00:00"),
+        (MONTHS, "M", None, "2024-01-31", "2024-01-01T00:00"),
         (QUARTERS, "Q-DEC", None, "2023-12-31", "2023-10-01T00:00"),
+        (QUARTERS, "Q-DEC", None, "2024-03-31", "2024-01-01T00:00"),
         ("2021-12-31 2022-12-31 2023-12-31", "Y-DEC", None, "2022-01-01", "2022-12-31T00:00"),
         (NOONS, None, None, "2024-01-20", "2024-01-20T12:00"),
         (NOONS, "D", None, "2024-01-21", "2024-01-21T12:00"),
@@ -53,21 +55,47 @@ def test_another_date_of_a_stored_period_is_this_period(
     assert post(stored, frequency, zone, stamp) == ([at], SAID)
 
 
-@pytest.mark.parametrize(("stored", "stamp"), [(MONTHS, "2023-12-31"), (ENDS, "2023-02-01")])
-def test_without_a_frequency_the_other_end_of_a_stored_month_is_refused(stored: str, stamp: str) -> None:
+@pytest.mark.parametrize(
+    ("stored", "stamps"),
+    [
+        (MONTHS, "2023-12-31"),
+        (ENDS, "2023-02-01"),
+        (MONTHS, "2024-01-31"),
+        (MONTHS, "2023-08-31"),
+        (MONTHS, "2023-11-30 2023-12-31 2024-01-31 2024-02-29"),
+        (MONTHS, "2024-01-01 2024-02-29"),
+    ],
+)
+def test_without_a_frequency_the_other_end_of_a_stored_month_or_of_the_next_is_refused(
+    stored: str, stamps: str
+) -> None:
     """It may be an event of its own."""
-    assert post(stored, None, None, stamp) == ([], ["TIMESTAMPS_OFF_CALENDAR"])
+    at, said = post(stored, None, None, stamps)
+    refused = [one for one in stamps.split() if one[-2:] != "01" or stored == ENDS]
+    assert (len(at), said) == (len(stamps.split()) - len(refused), ["TIMESTAMPS_OFF_CALENDAR"] * len(refused))
 
 
-def test_a_date_that_is_no_end_of_a_month_is_refused() -> None:
-    """If the frequency is known: nobody can say of which month it is."""
-    assert post(MONTHS, "M", None, "2023-06-15") == ([], ["TIMESTAMPS_OFF_CALENDAR"])
+@pytest.mark.parametrize(
+    ("stored", "stamp"), [(MONTHS, "2023-06-15"), (MONTHS, "2024-02-29"), (MONTHS, "2024-01-30"), (ENDS, "2023-05-01")]
+)
+def test_a_date_of_which_nobody_can_say_which_month_it_is_is_refused(stored: str, stamp: str) -> None:
+    """If the frequency is known: a month between is missing, or the date is no end, or the first day after a last day."""
+    assert post(stored, "M", None, stamp) == ([], ["TIMESTAMPS_OFF_CALENDAR"])
+
+
+def test_months_that_follow_each_other_are_read_together() -> None:
+    """Not beyond a month that is missing."""
+    starts = ["2024-01-01T00:00", "2024-02-01T00:00", "2024-03-01T00:00"]
+
+    assert post(MONTHS, "M", None, "2024-01-31 2024-02-29 2024-03-31") == (starts, SAID)
+    assert post(MONTHS, "M", None, "2024-01-31 2024-03-31") == (starts[:1], [*SAID, "TIMESTAMPS_OFF_CALENDAR"])
 
 
 @pytest.mark.parametrize(
     ("stored", "zone", "stamp"),
     [
-        (MONTHS, None, "2024-01-31"),
+        (MONTHS, None, "2024-02-29"),
+        (ENDS, None, "2023-05-01"),
         (MONTHS, None, "2023-12-30"),
         (QUARTERS, None, "2023-10-31"),
         (MONTHS.removeprefix("2023-09-01 "), None, "2023-12-31"),
