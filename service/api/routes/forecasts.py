@@ -36,7 +36,7 @@ router = APIRouter(tags=["forecast"])
 async def stored_forecast(request: Request, forecast_id: str) -> Response:
     """Return a forecast as it was served, with a score for each step that has been observed since."""
     service = service_of(request)
-    found = await service.database.run(find_forecast, forecast_id) or await _find_waiting(service, forecast_id)
+    found = await _find(service, forecast_id)
     if found is None:
         raise ForecastUnknown(
             f"There is no forecast {describe_value(forecast_id)}.",
@@ -46,14 +46,14 @@ async def stored_forecast(request: Request, forecast_id: str) -> Response:
     return json_response(_describe(found))
 
 
-async def _find_waiting(service: Service, forecast_id: str) -> StoredForecast | None:
-    """Return a forecast that waits to be written, after writing it; None if it does not wait."""
-    if service.forecast_log is None:
-        return None
-    if service.forecast_log.is_waiting(forecast_id):
-        await service.forecast_log.flush()
-        return await service.database.run(find_forecast, forecast_id)
-    return await _find_elsewhere(service, forecast_id) if service.settings.workers > 1 else None
+async def _find(service: Service, forecast_id: str) -> StoredForecast | None:
+    """Return a forecast, None if there is none; it is written first if it waits, so that one that does not wait is stored."""
+    log = service.forecast_log
+    if log is not None and log.is_waiting(forecast_id):
+        await log.flush()
+    found = await service.database.run(find_forecast, forecast_id)
+    may_wait_elsewhere = found is None and log is not None and service.settings.workers > 1
+    return await _find_elsewhere(service, forecast_id) if may_wait_elsewhere else found
 
 
 async def _find_elsewhere(service: Service, forecast_id: str) -> StoredForecast | None:

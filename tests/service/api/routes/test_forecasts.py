@@ -1,5 +1,6 @@
 """GET /forecasts/{id}: stored forecasts, their status and their scores."""
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -7,10 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
+from service.api.routes import forecasts as routes
+from service.monitoring.forecast_log import WRITE_SECONDS
 from service.store.database import Database
+from service.store.forecasts import find_forecast
 from service.store.observations import Calendar, Observations, upsert
 from service.store.tables import scores
 from tests.service.home import ServiceHome
@@ -40,6 +45,22 @@ def test_a_forecast_is_stored_as_it_was_served(stored_client: TestClient) -> Non
     assert found["naive"] == [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]
     assert (found["scale"], found["status"], found["scores"]) == (1.0, "waiting", [])
     assert abs(datetime.now(UTC) - datetime.fromisoformat(found["made_at"])).total_seconds() < 60
+
+
+def test_a_forecast_that_is_written_while_it_is_looked_for_is_found(
+    stored_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look may have begun before, and end after that."""
+
+    def look_slowly(database: Database, forecast_id: str) -> object:
+        found = find_forecast(database, forecast_id)
+        time.sleep(3 * WRITE_SECONDS)
+        return found
+
+    monkeypatch.setattr(routes, "find_forecast", look_slowly)
+    (served,) = ask(stored_client)
+
+    assert stored(stored_client, served)["id"] == "a"
 
 
 def test_forecasts_without_dates_or_id_cannot_be_scored(stored_client: TestClient) -> None:
