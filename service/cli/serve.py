@@ -7,7 +7,7 @@ import click
 from service.api.key_file import read_keys
 from service.api.security import is_loopback
 from service.cli.listening import announce, listen, reserve
-from service.cli.starting import prepare_process
+from service.cli.starting import leave_out_unused, prepare_process
 from service.serving.home_check import check_own
 from service.settings import Settings
 
@@ -45,6 +45,7 @@ def serve(host: str, port: int, *, workers: int | None, insecure: bool) -> None:
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM, in this process or in several."""
+    leave_out_unused()
     from service.logs import configure_logging
 
     configure_logging()

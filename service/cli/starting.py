@@ -5,9 +5,17 @@ import sys
 
 from models.machine.allocator import use_one_arena
 
+UNUSED = ("pydantic.v1", "rich")
+"""Modules that FastAPI and structlog import if they can, for models of pydantic 1 and for colours, which no server here has."""
+
+
+def leave_out_unused() -> None:
+    """Let no import look for `UNUSED`."""
+    for name in UNUSED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type] # as Python marks a module that is not there
+
 
 def prepare_process() -> None:
     """Let imports take less time, and memory stay small; `serve_app` allows searches for garbage again."""
     use_one_arena()
     gc.disable()  # what is imported and built from now on stays: no search for garbage now, and none in it later
-    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # FastAPI imports it to see whether a model is one of it

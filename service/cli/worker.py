@@ -4,8 +4,7 @@ import math
 import shutil
 import sys
 
-from service.cli.starting import prepare_process
-from service.logs import configure_logging
+from service.cli.starting import leave_out_unused, prepare_process
 from service.processes.link import ProcessLink, ProcessOptions
 from service.settings import Settings
 
@@ -25,12 +24,14 @@ def main() -> None:
     """Serve until SIGTERM, or until the parent process has ended."""
     options = ProcessOptions.from_json(sys.argv[1])
     link = ProcessLink.over_standard_streams(options)
-    configure_logging()
+    leave_out_unused()
     prepare_process()
     from service.app import create_app
     from service.cli.server import serve_app
+    from service.logs import configure_logging
     from service.monitoring.shared_metrics import share_values
 
+    configure_logging()
     share_values(link.folder, options.place)
     settings = share(Settings.from_environment(), options.workers)
     app = create_app(settings, host=options.host, link=link)

@@ -12,7 +12,7 @@ from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
 if TYPE_CHECKING:
     import httpx
 
-FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow", "dbos", "croniter", "pydantic.v1")
+FORBIDDEN = ("tensorflow", "keras", "mlflow", "pandas", "pyarrow", "dbos", "croniter", "rich", "pydantic.v1")
 MAX_SECONDS = 10.0
 """Longest wait after the installation."""
 
