@@ -118,7 +118,7 @@ def test_a_row_off_the_calendar_is_refused_and_the_others_are_not(stored_client:
     rows = [("a", f"2023-{month:02d}-01", float(month)) for month in range(1, 13)]
 
     first = observe(stored_client, [*rows[:11], ("a", "2023-12-31", 9.0)], frequency="M")
-    second = observe(stored_client, [rows[11], ("a", "2024-01-31", 9.0)])
+    second = observe(stored_client, [rows[11], ("a", "2024-01-15", 9.0)])
 
     assert (first["accepted"], first["refused"], second["accepted"], second["refused"]) == (11, 1, 1, 1)
     (error,) = first["errors"]
