@@ -35,9 +35,6 @@ REQUEST_FIELDS = tuple(ForecastRequest.model_fields)
 DEFAULT_LEVELS = (80.0,)
 MAX_LEVELS = 99
 
-_VALIDATOR = ForecastRequest.__pydantic_validator__
-"""What `model_validate_json` calls, which takes as long again."""
-
 Levels = tuple[float, ...] | None
 Entries = Sequence[Any]
 """The series of a request: all `SeriesRequest`, or JSON data of any kind."""
@@ -131,7 +128,7 @@ def parse_envelope(body: bytes, settings: Settings, *, horizon: int | None = Non
 def _decode(body: bytes) -> ForecastRequest | None:
     """Return a body as typed data, or None if it must be checked field by field."""
     try:
-        sent: ForecastRequest = _VALIDATOR.validate_json(body, strict=True)
+        sent = ForecastRequest.model_validate_json(body, strict=True)
     except ValidationError:
         return None
     return None if is_repeating(body, _count_names(sent)) else sent

@@ -188,8 +188,7 @@ def _parse(columns: RawColumns, calendar: Calendar, find_known: FindKnownSeries)
     valid_ids = [one for one, keep in zip(ids, kept.tolist(), strict=True) if keep] if faults else ids
     cells = walls[kept], offsets[kept], values[kept]
     rows = ParsedRows(np.flatnonzero(kept), valid_ids, *cells, columns.zones, columns.timestamps)
-    is_file = isinstance(columns.timestamps, np.ndarray)  # of which the eras have been settled
-    valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults, is_file=is_file)
+    valid = validate_rows(rows, calendar, find_known(list(dict.fromkeys(valid_ids))), faults)
     names, observations = _kept(rows, valid)
     if len(observations) < len(names):
         refuse_contradictions(rows, valid, columns, faults)

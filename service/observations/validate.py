@@ -60,6 +60,11 @@ class ParsedRows:
     zones: Mapping[str, str] = field(default_factory=dict)
     written: Sequence[Any] | Timestamps = ()
 
+    @property
+    def are_of_file(self) -> bool:
+        """Whether the rows are of a file, whose eras are settled as it is read."""
+        return isinstance(self.written, np.ndarray)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidatedRows:
@@ -78,9 +83,7 @@ class ValidatedRows:
     repairs: Mapping[str, Sequence[Repair]] = field(default_factory=dict)
 
 
-def validate_rows(
-    rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults, *, is_file: bool = False
-) -> ValidatedRows:
+def validate_rows(rows: ParsedRows, given: Calendar, known: Mapping[str, KnownSeries], faults: Faults) -> ValidatedRows:
     """Return rows on the clock of their series, and add a fault for each row off the calendar.
 
     A timestamp without an offset is read in the timezone of `given`, or else of the series. Gaps may lie off the calendar,
@@ -91,7 +94,6 @@ def validate_rows(
         given: Frequency and timezone of the request, for all its series.
         known: What is stored of the series.
         faults: Errors of the rows of the body; grows.
-        is_file: Whether the rows are of a file, whose years are right.
     """
     known = {name: give_timezone(one, given.timezone) for name, one in known.items()}
     groups, kept = _group(rows.ids), np.ones(len(rows.ids), dtype=np.bool_)
@@ -107,7 +109,7 @@ def validate_rows(
     checker = _RowChecker(rows, stamps, kept, faults)
     calendars: dict[str, Calendar] = {}
     repairs: dict[str, list[Repair]] = {name: [one.repair] for name, one in found.items()}
-    has_eras = not is_file and may_have_era(rows.walls)
+    has_eras = not rows.are_of_file and may_have_era(rows.walls)
     for name, members in groups.items():
         stored = known.get(name, NEW_SERIES)
         zone = zones[name] or (UTC if (rows.offsets[members] != NO_OFFSET).any() else None)
@@ -271,7 +273,7 @@ class _RowChecker:
         if not len(shown):
             return None
         clock = calendar_clock(self._stamps[members], DAY, zone)
-        texts = [] if isinstance(self._rows.written, np.ndarray) else self._rows.written
+        texts = [] if self._rows.are_of_file else self._rows.written
         is_date = np.array([bool(texts) and len(texts[row]) == LENGTH_OF_DATE for row in self._rows.places[members]])
         points = match_stored(clock, is_date, shown, unit)
         meant = ~np.isnat(points)
