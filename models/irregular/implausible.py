@@ -83,6 +83,20 @@ def is_suspicious(ordered: Values, count: int) -> bool:
     return least in SENTINELS or most in SENTINELS
 
 
+def are_suspicious(ordered: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return what `is_suspicious` says of each of many rows that have the same number of values, shape (rows, steps)."""
+    if count < FEWEST:
+        return np.zeros(len(ordered), dtype=np.bool_)
+    tail = max(int(_LOOK_TAIL * count), 2)
+    least, middle, most = ordered[:, 0], ordered[:, count // 2], ordered[:, count - 1]
+    with np.errstate(over="ignore"):
+        wide = SENTINEL_DISTANCE * (ordered[:, count - 1 - tail] - ordered[:, tail])
+        found: NDArray[np.bool_] = np.maximum(most - middle, middle - least) > wide
+    for side in (least, most):
+        found |= [number in SENTINELS for number in side.tolist()]
+    return found
+
+
 _NONE: Indices = np.array([], dtype=np.int64)
 
 

@@ -98,6 +98,16 @@ def may_change_level(ordered: Values, count: int) -> bool:
     return bool(least > 0) and bool(ordered.item(count - 1) >= LEAST_FACTOR * least)
 
 
+def may_change_levels(ordered: Rows, count: int) -> NDArray[np.bool_]:
+    """Return what `may_change_level` says of each of many rows that have the same number of values, shape (rows, steps)."""
+    if count < FEWEST_BEFORE + FEWEST_AFTER:
+        return np.zeros(len(ordered), dtype=np.bool_)
+    least = ordered[:, 0]
+    with np.errstate(over="ignore"):
+        found: NDArray[np.bool_] = (least > 0) & (ordered[:, count - 1] >= LEAST_FACTOR * least)
+    return found
+
+
 def may_stay(rows: Rows) -> NDArray[np.bool_]:
     """Return in which rows `find_level_change` has to look: those that stay on another level after their last large jump; mostly none.
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from models.errors import Finding
-from models.irregular.implausible import Indices, clip_implausible, find_implausible, is_suspicious
-from models.safeguards.level_change import Rows, continue_level, may_change_level, may_stay
+from models.irregular.implausible import Indices, are_suspicious, clip_implausible, find_implausible, is_suspicious
+from models.safeguards.level_change import Rows, continue_level, may_change_level, may_change_levels, may_stay
 from models.series import Series
 from models.values import Values
 
@@ -15,6 +15,9 @@ OUTLIERS = ("clip", "mask")
 """What is done with implausible values: moved to the nearest plausible value, or treated as gaps."""
 
 CODE = "VALUES_IMPLAUSIBLE"
+
+MANY = 16
+"""Rows from which on they are looked at together."""
 
 SHOWN = 3
 """Values that a warning names."""
@@ -49,6 +52,14 @@ def read_otherwise(rows: Rows, ordered: Rows, counts: Sequence[int]) -> list[int
         ordered: The same rows rising, NaN last.
         counts: How many are not NaN.
     """
+    found, uneven = (_look_at_many if len(rows) >= MANY and len(set(counts)) == 1 else _look_at_each)(ordered, counts)
+    if uneven:
+        found += [at for at, stays in zip(uneven, may_stay(rows[uneven]).tolist(), strict=True) if stays]
+    return found
+
+
+def _look_at_each(ordered: Rows, counts: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the places of the rows that are suspicious, and of the others that may change their level."""
     found: list[int] = []
     uneven: list[int] = []
     for at, (row, count) in enumerate(zip(ordered, counts, strict=True)):
@@ -56,9 +67,14 @@ def read_otherwise(rows: Rows, ordered: Rows, counts: Sequence[int]) -> list[int
             found.append(at)
         elif may_change_level(row, count):
             uneven.append(at)
-    if uneven:
-        found += [at for at, stays in zip(uneven, may_stay(rows[uneven]).tolist(), strict=True) if stays]
-    return found
+    return found, uneven
+
+
+def _look_at_many(ordered: Rows, counts: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the same for rows that all have as many values: a fifth of the time for 256 of them, and more below 16."""
+    suspicious = are_suspicious(ordered, counts[0])
+    uneven = may_change_levels(ordered, counts[0]) & ~suspicious
+    return np.flatnonzero(suspicious).tolist(), np.flatnonzero(uneven).tolist()
 
 
 def make_plausible(series: Series, newest: int, outliers: str = "clip") -> Series:

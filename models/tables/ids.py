@@ -20,7 +20,7 @@ ESCAPES = (("\\", "\\\\"), (SEPARATOR, "\\/"))
 
 
 def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[int, CellFault]]:
-    """Return the id of each row, a pyarrow array of text, and a fault for each row without one.
+    """Return the id of each row, a pyarrow dictionary in the order of first rows, and a fault for each row without one.
 
     Args:
         columns: Name and cells of each column, at least one.
@@ -36,34 +36,40 @@ def read_ids(columns: Sequence[tuple[str, Any]], rows: Rows) -> tuple[Any, dict[
     parts = []
     for name, column in columns:
         _refuse_decimals(name, column, rows)
-        texts = _plain(as_text(column))
-        empty = np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False)).tolist()
+        encoded = _encode(column)
+        empty = np.flatnonzero(encoded.is_null().to_numpy(zero_copy_only=False)).tolist()
         hint = FILL_HINT if empty and empty[0] else "Give each row an id."
         for at in empty:
             faults.setdefault(at, CellFault(int(rows[at]), name, ID, "", "the id is missing", hint))
-        parts.append(texts.fill_null(""))
+        parts.append(encoded.cast(pa.string()).fill_null("").dictionary_encode() if empty else encoded)
     if len(parts) == 1:
-        dots = pc.is_in(parts[0], pa.array(sorted(DOT_SEGMENTS), pa.string())).to_numpy(zero_copy_only=False)
-        for at in np.flatnonzero(dots).tolist():
-            fault = CellFault(int(rows[at]), columns[0][0], ID, parts[0][at].as_py(), "cannot be an id", DOTS_HINT)
-            faults.setdefault(at, fault)
-        return parts[0], faults
+        (part,) = parts
+        if not DOT_SEGMENTS.isdisjoint(part.dictionary.to_pylist()):
+            dots = pc.is_in(part.cast(pa.string()), pa.array(sorted(DOT_SEGMENTS), pa.string()))
+            for at in np.flatnonzero(dots.to_numpy(zero_copy_only=False)).tolist():
+                fault = CellFault(int(rows[at]), columns[0][0], ID, part[at].as_py(), "cannot be an id", DOTS_HINT)
+                faults.setdefault(at, fault)
+        return part, faults
+    texts = [part.cast(pa.string()) for part in parts]
     for sign, escape in ESCAPES:
-        parts = [pc.replace_substring(part, sign, escape) for part in parts]
-    return pc.binary_join_element_wise(*parts, pa.scalar(SEPARATOR, pa.string())), faults
+        texts = [pc.replace_substring(one, sign, escape) for one in texts]
+    joined = pc.binary_join_element_wise(*texts, pa.scalar(SEPARATOR, pa.string()))
+    return joined.dictionary_encode(), faults
 
 
-def _plain(texts: Any) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return texts as ids, null for those that are nothing but blanks."""
+def _encode(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return cells as ids, a dictionary in the order of their first rows; null where there is nothing but blanks."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    encoded = texts.dictionary_encode()
-    names = pc.utf8_trim(encoded.dictionary, BLANKS)
+    encoded = column.dictionary_encode()
+    names = pc.utf8_trim(as_text(encoded.dictionary), BLANKS)
     if pc.all(pc.string_is_ascii(names)).as_py() is False:
-        names = pa.array([plain_id(one) for one in names.to_pylist()], pa.string())
-    blank = pc.equal(names, "")
-    return pc.if_else(blank, None, names).take(encoded.indices)
+        names = pa.array([None if one is None else plain_id(one) for one in names.to_pylist()], pa.string())
+    again = pc.if_else(pc.equal(names, ""), None, names).dictionary_encode()
+    if len(again.dictionary) == len(names):
+        return pa.DictionaryArray.from_arrays(encoded.indices, again.dictionary)
+    return pa.DictionaryArray.from_arrays(again.indices.take(encoded.indices), again.dictionary)
 
 
 def _refuse_decimals(name: str, column: Any, rows: Rows) -> None:  # noqa: ANN401 - pyarrow's

@@ -84,7 +84,7 @@ class ParsedTable:
         """Return why one series has times twice, as text and remedy; None if no columns explain it."""
         series = np.zeros(len(self.sheet.rows), dtype=np.int64)
         if self.ids is not None:
-            series = self.ids.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+            series = self.ids.indices.to_numpy().astype(np.int64)
         return explain_repeats(self.sheet, self.layout, series, self.times.walls)
 
 

@@ -195,7 +195,7 @@ def _groups(reading: ParsedTable) -> tuple[list[str], NDArray[np.int64]]:
     """Return the ids in the order of their first rows, and the number of the id of each row."""
     if reading.ids is None:
         return [ANONYMOUS], np.zeros(len(reading.times.walls), dtype=np.int64)
-    encoded = reading.ids.fill_null("").dictionary_encode()
+    encoded = reading.ids
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 

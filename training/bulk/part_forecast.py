@@ -4,7 +4,8 @@ import gc
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,10 @@ class PartForecaster:
 
     def __call__(self, part: Part) -> PartRecord:
         """Write the forecasts of a part, then its record, and return the record; raises AlmanacError."""
+        with _collected_afterwards():
+            return self._forecast_part(part)
+
+    def _forecast_part(self, part: Part) -> PartRecord:
         made = make_series(self.read(part), self._job.reading)
         outcomes = self.forecast(made.series)
         errors = dict(made.errors)
@@ -127,6 +132,19 @@ class PartForecaster:
             (outcomes,) = self._forecaster.forecast_many([part])
             found |= zip(places, map(_shown, outcomes), strict=True)
         return [found[at] for at in range(len(series))]
+
+
+@contextmanager
+def _collected_afterwards() -> Iterator[None]:
+    """Look for garbage once after the work, not each time that some hundred of its thousands of objects are new."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+        gc.collect()
 
 
 def _load(job: Job) -> Forecaster:

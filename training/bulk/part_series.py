@@ -48,7 +48,7 @@ class PartReading:
     usual_step: float = 0.0
 
     def table(self, rows: Any) -> Table:  # noqa: ANN401 - pyarrow's
-        """Return rows as a long frame; raises DataInvalid."""
+        """Return rows as a long table; raises DataInvalid."""
         return table_of(self.path, sheet_of(rows), self.columns, self.covariates.read)
 
 
@@ -74,7 +74,8 @@ def make_series(rows: Any, reading: PartReading) -> PartSeries:  # noqa: ANN401 
         known = end_with_zero(known, reading.last)
     kept = {group.id for group in known}
     errors |= {group.id: _empty(group.id) for group in groups if group.id not in kept}
-    maker = _PartMaker(reading, SeriesMaker(table, reading.frequency, reading.covariates, reading.options, table.zones))
+    makes = SeriesMaker(table, reading.frequency, reading.covariates, reading.options, table.zones)
+    maker = _PartMaker(reading, makes, all_finite(table.rows.y))
     series = []
     for group in known:
         try:
@@ -129,12 +130,9 @@ def _group(table: Table) -> tuple[list[Rows], dict[str, AlmanacError]]:
     except DataInvalid:
         pass
     groups, errors = [], dict[str, AlmanacError]()
-    ids = table.frame["unique_id"].to_numpy()
-    for name in dict.fromkeys(ids.tolist()):
-        there = np.flatnonzero(ids == name)
-        columns = {one: values[there] for one, values in table.covariates.items()}
+    for code, name in enumerate(table.rows.ids):
         try:
-            groups += group_rows(replace(table, frame=table.frame.iloc[there], covariates=columns))[0]
+            groups += group_rows(table.of_series(code))[0]
         except DataInvalid as error:
             errors[name] = error
     return groups, errors
@@ -150,13 +148,14 @@ class _PartMaker:
 
     reading: PartReading
     maker: SeriesMaker
+    is_complete: bool
     alike: dict[bytes, Series] = field(default_factory=dict)
 
     def make(self, group: Rows, later: Rows | None) -> Series:
         """Return one series; raises AlmanacError."""
         dates = group.ds.tobytes()
         known = self.alike.get(dates)
-        if known is not None and later is None and all_finite(group.y):
+        if known is not None and later is None and (self.is_complete or all_finite(group.y)):
             return known.with_values(group.y, group.id)
         self._check_step(group)
         made = self.maker.make(group, later)

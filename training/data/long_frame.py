@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.calendar.timestamps import Timestamps, write_exactly
 from models.calendar.zone_inference import zone_of_repeats
-from models.covariates import CovariateNames
+from models.covariates import NO_COVARIATES, CovariateNames
 from models.errors import DataInvalid, Finding
 from models.irregular.repeats import find_repeats
 from training.config.training import Columns
@@ -36,7 +36,7 @@ class Rows:
     ds: NDArray[np.datetime64]
     y: NDArray[np.float64]
     row: NDArray[np.int64]
-    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=lambda: NO_COVARIATES)
 
     def where(self, there: NDArray[np.bool_]) -> "Rows":
         """Return some of the rows."""
@@ -45,14 +45,9 @@ class Rows:
 
 
 def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
-    """Split the long frame by id and sort each part by time."""
-    import pandas as pd
-
-    frame, findings = table.frame, table.findings
-    codes, distinct = pd.factorize(frame["unique_id"])
-    ids = np.asarray(distinct, dtype=object)  # an index of Arrow text is slow to look into
-    ds = frame["ds"].to_numpy(dtype="datetime64[us]")
-    y, row = frame["y"].to_numpy(dtype=np.float64), frame["row"].to_numpy(dtype=np.int64)
+    """Split a long table by id and sort each part by time."""
+    rows, findings = table.rows, table.findings
+    ids, codes, ds, y, row = rows.ids, rows.codes, rows.ds, rows.y, rows.row
     columns = dict(table.covariates)
     same = codes[1:] == codes[:-1]
     if not ((codes[1:] > codes[:-1]) | (same & (ds[1:] >= ds[:-1]))).all():
@@ -80,9 +75,12 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
         )
     edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(codes)]
     slices = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+    names = [ids[code] for code in codes[edges[:-1]].tolist()]
+    if not columns:
+        return [Rows(name, ds[at], y[at], row[at]) for name, at in zip(names, slices, strict=True)], findings
     return [
-        Rows(str(ids[codes[at.start]]), ds[at], y[at], row[at], {name: one[at] for name, one in columns.items()})
-        for at in slices
+        Rows(name, ds[at], y[at], row[at], {key: one[at] for key, one in columns.items()})
+        for name, at in zip(names, slices, strict=True)
     ], findings
 
 
@@ -119,7 +117,8 @@ def part_rows(
         if not known:
             return list(groups), {}, ()
         last = max(known)
-    later = {group.id: group.where(group.ds > last) for group in groups if group.ds[-1] > last}
+    is_late = (np.array([group.ds[-1] for group in groups]) > last).tolist()
+    later = {group.id: group.where(group.ds > last) for group, late in zip(groups, is_late, strict=True) if late}
     rows = sum(len(group.ds) for group in later.values())
     if not rows:
         return list(groups), {}, ()

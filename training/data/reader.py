@@ -1,35 +1,54 @@
-"""Tables: how a file, long or wide, becomes one long frame whose every fault has a row and a column."""
+"""Tables: how a file, long or wide, becomes one long table whose every fault has a row and a column."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import Timestamps
 from models.errors import DataInvalid, Finding, TimestampInvalid
 from models.ids import plain_id
 from models.tables.faults import CellFault, TableInvalid
 from models.tables.read import ParsedTable, read_columns, read_sheet
 from models.tables.sheet import Sheet
+from models.values import Values
 from training.config.training import Columns, require_file
 from training.data.file_clock import FileClock, settle_clock
 
 Explain = Callable[[], tuple[str, str] | None]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LongRows:
+    """The rows of a file in its order, those of a wide one column by column.
+
+    Attributes:
+        ids: Of the series, each once.
+        codes: Place of each row's id among them, shape (rows,).
+        ds: Times, datetime64[us].
+        y: Values, NaN for a gap.
+        row: The row of the file, the header being row 1.
+    """
+
+    ids: Sequence[str]
+    codes: NDArray[np.int64]
+    ds: Timestamps
+    y: Values
+    row: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file as a long frame.
+    """One file, long.
 
     Attributes:
         path: The file.
         layout: `long` or `wide`.
-        frame: Columns `unique_id` (str), `ds` (datetime64[us]), `y` (float64, NaN for a gap) and `row` (the row of the
-            file, the header being row 1), in the order of the file.
+        rows: Its rows.
         findings: What was noticed on the way.
-        covariates: By name, a number for each row of the frame, NaN where unknown.
+        covariates: By name, a number for each row, NaN where unknown.
         timezone: IANA name; `ds` has UTC instants then, else wall clocks.
         style: How the times were written, for `format_timestamps`.
         zones: IANA name of each series of an export of the service that has one, by id; its `ds` are UTC instants then.
@@ -39,7 +58,7 @@ class Table:
 
     path: Path
     layout: str
-    frame: pd.DataFrame
+    rows: LongRows
     findings: tuple[Finding, ...] = ()
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     timezone: str | None = None
@@ -48,9 +67,15 @@ class Table:
     explain_repeats: Explain = lambda: None
     value: str = ""
 
+    def of_series(self, code: int) -> "Table":
+        """Return the rows of one series."""
+        there, all_of = self.rows.codes == code, self.rows
+        rows = LongRows(all_of.ids, all_of.codes[there], all_of.ds[there], all_of.y[there], all_of.row[there])
+        return replace(self, rows=rows, covariates={name: one[there] for name, one in self.covariates.items()})
+
 
 def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, valued: bool = True) -> Table:
-    """Return the file as a long frame.
+    """Return the file as a long table.
 
     Args:
         path: The file: CSV, Parquet, a workbook or JSON lines, also compressed by gzip.
@@ -74,7 +99,7 @@ def read_table(path: Path, columns: Columns, covariates: Sequence[str] = (), *, 
 def table_of(
     path: Path, sheet: Sheet, columns: Columns, covariates: Sequence[str] = (), *, valued: bool = True
 ) -> Table:
-    """Return the sheet of a file as a long frame; arguments and errors as `read_table`."""
+    """Return the sheet of a file as a long table; arguments and errors as `read_table`."""
     try:
         reading = read_columns(sheet, columns.options, covariates, valued=valued)
         _refuse_faults(reading)
@@ -98,43 +123,38 @@ def _refuse_faults(reading: ParsedTable) -> None:
 def _long(path: Path, reading: ParsedTable, columns: Columns) -> Table:
     sheet, layout = reading.sheet, reading.layout
     name = layout.values[0] if layout.values else ""
-    ids = reading.ids
-    if ids is None:
-        texts, codes = pd.Series([name] * len(sheet.rows), dtype="str"), np.zeros(len(sheet.rows), dtype=np.int64)
-    else:
-        texts = pd.Series(ids.to_pandas(), dtype="str")
-        codes = ids.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    codes, ids = np.zeros(len(sheet.rows), dtype=np.int64), [name]
+    if reading.ids is not None:
+        codes, ids = reading.ids.indices.to_numpy().astype(np.int64), reading.ids.dictionary.to_pylist()
     clock = settle_clock(reading.times, codes, sheet.rows, columns.timezone)
     values = reading.values[name].values if name else np.full(len(sheet.rows), np.nan)
-    frame = pd.DataFrame({"unique_id": texts, "ds": clock.stamps, "y": values, "row": sheet.rows})
     covariates = {name: one.values for name, one in reading.covariates.items()}
-    return _table(path, "long", frame, reading, clock, reading.findings, covariates)
+    rows = LongRows(ids, codes, clock.stamps, values, sheet.rows)
+    return _table(path, rows, reading, clock, reading.findings, covariates)
 
 
 def _wide(path: Path, reading: ParsedTable, columns: Columns) -> Table:
     rows, findings = reading.sheet.rows, reading.findings
     clock = settle_clock(reading.times, np.zeros(len(rows), dtype=np.int64), rows, columns.timezone)
-    frames = []
+    places: dict[str, int] = {}
+    parts = []
     for name, numbers in reading.values.items():
         there = np.flatnonzero(~np.isnan(numbers.values))
         if not there.size:
             findings += (Finding("SERIES_ALL_MISSING", f"Column {name!r} has no values and is left out."),)
             continue
         part = slice(int(there[0]), int(there[-1]) + 1)
-        frames.append(
-            pd.DataFrame(
-                {"unique_id": plain_id(name), "ds": clock.stamps[part], "y": numbers.values[part], "row": rows[part]}
-            )
-        )
-    if not frames:
+        code = places.setdefault(plain_id(name), len(places))
+        parts.append((np.full(len(rows[part]), code), clock.stamps[part], numbers.values[part], rows[part]))
+    if not parts:
         raise TableInvalid("has only empty columns.", hint="Give a file with values.")
-    return _table(path, "wide", pd.concat(frames, ignore_index=True), reading, clock, findings, {})
+    codes, ds, y, row = map(np.concatenate, zip(*parts, strict=True))
+    return _table(path, LongRows(list(places), codes, ds, y, row), reading, clock, findings, {})
 
 
 def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
     path: Path,
-    layout: str,
-    frame: pd.DataFrame,
+    rows: LongRows,
     reading: ParsedTable,
     clock: FileClock,
     findings: tuple[Finding, ...],
@@ -142,8 +162,8 @@ def _table(  # noqa: PLR0913, PLR0917 - the parts of a table
 ) -> Table:
     return Table(
         path,
-        layout,
-        frame,
+        "wide" if reading.layout.wide else "long",
+        rows,
         findings + clock.findings,
         covariates,
         clock.timezone,

@@ -78,15 +78,15 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         typed = _read_typed(column, name, rows)
-        firsts = np.sort(np.unique(typed.walls, return_index=True)[1])
+        numbers = pa.array(typed.walls.view(np.int64)).dictionary_encode()
+        firsts = _first_rows(numbers.indices.to_numpy(), len(numbers.dictionary))
         shown = [str(wall)[:10] for wall in typed.walls[firsts]]
         refuse_swapped(shown, None, typed.walls[firsts], Place(name, rows[firsts]))
         return _in_range(typed, column, name, rows)
     encoded = as_time_text(column).dictionary_encode()
     distinct = [one.strip() for one in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(distinct)).to_numpy(zero_copy_only=False)
-    first = np.full(len(distinct) + 1, -1, dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    first = _first_rows(codes, len(distinct) + 1)
     found = _read_distinct(distinct, Place(name, rows[np.maximum(first[:-1], 0)] if len(rows) else rows), date_format)
     wrong = {
         at: replace(fault, row=int(rows[at]))
@@ -100,8 +100,21 @@ def read_times(column: Any, name: str, rows: Rows, date_format: str | None = Non
     return _in_range(times, column, name, rows)
 
 
+def _first_rows(codes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the first place of each number from 0 to below `count`, -1 of one that is nowhere."""
+    first = np.full(count, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return first
+
+
+_AFTER, _BEFORE = EARLIEST + np.timedelta64(2, "D"), LATEST - np.timedelta64(2, "D")
+"""What lies between is in range with any offset."""
+
+
 def _in_range(times: Times, column: Any, name: str, rows: Rows) -> Times:  # noqa: ANN401 - pyarrow's
     """Return times with a fault for each outside the years 1 to 9999, in its own time or in UTC."""
+    if np.fmin.reduce(times.walls, initial=LATEST) > _AFTER and np.fmax.reduce(times.walls, initial=EARLIEST) < _BEFORE:
+        return times
     offsets = np.where(times.offsets == NO_OFFSET, 0, times.offsets).astype("m8[s]")
     wrong = (times.walls < EARLIEST) | (times.walls > LATEST) | (times.walls - offsets < EARLIEST)
     wrong |= times.walls - offsets > LATEST

@@ -22,14 +22,14 @@ def refuse_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any 
         column: The cells.
         name: Of the column.
         rows: Row of the file of each.
-        ids: Id of the series of each row, a pyarrow array; None for a file of one series, or a wide one.
+        ids: Id of the series of each row, a pyarrow dictionary; None for a file of one series, or a wide one.
     """
     known = np.flatnonzero(~np.isnat(walls))
     if not may_have_era(walls[known]):
         return
     codes = np.zeros(len(walls), dtype=np.int64)
     if ids is not None:
-        codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        codes = ids.indices.to_numpy()
     order = known[np.argsort(codes[known], kind="stable")]
     for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
         _refuse_era(walls, column, name, rows, members)

@@ -134,8 +134,9 @@ def _refuse_dates(sheet: Sheet) -> None:
             missing=True,
         )
     dates = [name for name in names if is_dated(name)]
-    if _has_times(sheet, [name for name in names if name not in dates]):  # then ten digits are ids
-        dates = [name for name in dates if not _TEN_DIGITS.fullmatch(name)]
+    digits = [name for name in dates if _TEN_DIGITS.fullmatch(name)]
+    if digits and _has_times(sheet, [name for name in names if name not in dates]):  # then ten digits are ids
+        dates = [name for name in dates if name not in digits]
     if len(dates) > 1 and 2 * len(dates) > len(names):
         raise TableInvalid(
             f"has dates as columns, such as {dates[0]!r}.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -131,7 +132,9 @@ def test_a_file_that_trains_can_be_observed_and_posted(serving: ServerProcess, t
 
     stored = pd.read_parquet(io.BytesIO(serving.client.get("/observations/export").content)).set_index("unique_id")
     for path in tmp_path.iterdir():
-        trained = read_table(path, Columns()).frame.drop(columns="row").sort_values(["unique_id", "ds"])
+        rows = read_table(path, Columns()).rows
+        ids = np.array(rows.ids)[rows.codes]
+        trained = pd.DataFrame({"unique_id": ids, "ds": rows.ds, "y": rows.y}).sort_values(["unique_id", "ds"])
         found = stored.loc[trained["unique_id"].unique()].reset_index()[[*trained.columns]]
         pd.testing.assert_frame_equal(found, trained.reset_index(drop=True), check_dtype=False)
 

@@ -44,9 +44,9 @@ def test_a_case_has_its_right_values(
     """Ids, and the first and the last row; no column is shifted and no id merged."""
     table = read_table(CASES / f"{name}.csv", columns)
 
-    assert list(dict.fromkeys(table.frame["unique_id"])) == series
+    assert table.rows.ids == series
     for (stamp, value), at in ((first, 0), *(((last, -1),) if last else ())):
-        assert (table.frame["ds"].iloc[at], table.frame["y"].iloc[at]) == (np.datetime64(stamp), value)
+        assert (table.rows.ds[at], table.rows.y[at]) == (np.datetime64(stamp), value)
     assert table.timezone == ("Europe/Berlin" if "offsets" in name else None)
 
 
@@ -71,7 +71,7 @@ def test_thousands_are_read_as_they_are_given() -> None:
     thousands = read_table(CASES / "tausender_int.csv", Columns("Artikel", "Datum", "Umsatz", thousands="."))
     decimals = read_table(CASES / "tausender_int.csv", Columns("Artikel", "Datum", "Umsatz", decimal="."))
 
-    assert (thousands.frame["y"].iloc[2], decimals.frame["y"].iloc[2]) == (1028, 1.028)
+    assert (thousands.rows.y[2], decimals.rows.y[2]) == (1028, 1.028)
 
 
 @pytest.mark.parametrize("columns", [Columns(), BERLIN])

@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import DataInvalid
 from training.config.training import Columns
+from training.data.long_frame import group_rows
 from training.data.reader import read_table
 
 
@@ -22,10 +23,10 @@ def test_a_long_file_keeps_ids_dates_values_and_lines(tmp_path: Path) -> None:
     table = read_table(path, Columns())
 
     assert table.layout == "long"
-    assert table.frame["unique_id"].tolist() == ["007", "007"]
-    assert table.frame["ds"].tolist() == [pd.Timestamp("1939-01-01"), pd.Timestamp("1939-02-01")]
-    np.testing.assert_array_equal(table.frame["y"], [1.5, np.nan])
-    assert table.frame["row"].tolist() == [2, 3]
+    assert [table.rows.ids[code] for code in table.rows.codes] == ["007", "007"]
+    assert table.rows.ds.tolist() == [pd.Timestamp("1939-01-01"), pd.Timestamp("1939-02-01")]
+    np.testing.assert_array_equal(table.rows.y, [1.5, np.nan])
+    assert table.rows.row.tolist() == [2, 3]
 
 
 def test_a_single_series_needs_no_id(tmp_path: Path) -> None:
@@ -34,8 +35,8 @@ def test_a_single_series_needs_no_id(tmp_path: Path) -> None:
 
     table = read_table(path, Columns())
 
-    assert table.frame["unique_id"].tolist() == ["y", "y"]
-    assert table.frame["row"].tolist() == [2, 4]
+    assert [table.rows.ids[code] for code in table.rows.codes] == ["y", "y"]
+    assert table.rows.row.tolist() == [2, 4]
 
 
 def test_a_wide_file_gives_each_column_its_own_beginning_and_end(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ def test_a_wide_file_gives_each_column_its_own_beginning_and_end(tmp_path: Path)
     table = read_table(path, Columns())
 
     assert table.layout == "wide"
-    assert table.frame["unique_id"].tolist() == ["oxford", "oxford", "oxford", "durham"]
-    np.testing.assert_array_equal(table.frame["y"], [1, np.nan, 3, 5])
+    assert [table.rows.ids[code] for code in table.rows.codes] == ["oxford", "oxford", "oxford", "durham"]
+    np.testing.assert_array_equal(table.rows.y, [1, np.nan, 3, 5])
     assert [finding.code for finding in table.findings] == ["SERIES_ALL_MISSING"]
 
 
@@ -56,7 +57,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 
     table = read_table(path, Columns("station", "when", "temp"))
 
-    assert table.frame["y"].tolist() == [1.0, 2.0]
+    assert table.rows.y.tolist() == [1.0, 2.0]
     assert "rain" in table.findings[0].detail
 
 
@@ -101,7 +102,7 @@ def test_a_timezone_makes_instants_of_local_times(tmp_path: Path) -> None:
     path = write(tmp_path / "d.csv", "ds,y", "2024-10-27 02:30,1", "2024-10-27 02:30,2", "2024-10-27 03:30,3")
     table = read_table(path, Columns(timezone="Europe/Berlin"))
 
-    assert table.frame["ds"].astype(str).str[11:16].tolist() == ["00:30", "01:30", "02:30"]
+    assert [str(one)[11:16] for one in table.rows.ds] == ["00:30", "01:30", "02:30"]
     with pytest.raises(DataInvalid, match=r"row 2: 2024-03-31T02:30:00 does not exist in Europe/Berlin"):
         read_table(write(tmp_path / "s.csv", "ds,y", "2024-03-31 02:30,1"), Columns(timezone="Europe/Berlin"))
     with pytest.raises(DataInvalid, match=r"an offset \(row 2\) and times without \(row 3\)"):
@@ -113,11 +114,8 @@ def test_one_offset_is_the_files_clock_and_several_are_utc(tmp_path: Path) -> No
     one = write(tmp_path / "one.csv", "ds,y", "2020-01-01T00:00+01:00,1")
     two = write(tmp_path / "two.csv", "ds,y", "2020-03-29T01:00+01:00,1", "2020-03-29T03:00+02:00,2")
 
-    assert read_table(one, Columns()).frame["ds"].tolist() == [pd.Timestamp("2020-01-01")]
-    assert read_table(two, Columns()).frame["ds"].tolist() == [
-        pd.Timestamp("2020-03-29T00"),
-        pd.Timestamp("2020-03-29T01"),
-    ]
+    assert read_table(one, Columns()).rows.ds.tolist() == [pd.Timestamp("2020-01-01")]
+    assert read_table(two, Columns()).rows.ds.tolist() == [pd.Timestamp("2020-03-29T00"), pd.Timestamp("2020-03-29T01")]
 
 
 def test_parquet_with_a_time_zone_keeps_local_days_and_brings_hours_to_utc(tmp_path: Path) -> None:
@@ -128,7 +126,7 @@ def test_parquet_with_a_time_zone_keeps_local_days_and_brings_hours_to_utc(tmp_p
 
         table = read_table(tmp_path / "d.parquet", Columns())
 
-        assert table.frame["ds"].iloc[0] == pd.Timestamp(first)
+        assert table.rows.ds[0] == pd.Timestamp(first)
         assert table.timezone == (None if step == "D" else "Europe/Berlin")
 
 
@@ -159,7 +157,7 @@ def test_text_in_other_encodings_is_read(tmp_path: Path) -> None:
 
         table = read_table(path, Columns())
 
-        assert table.frame["unique_id"].tolist() == ["Zürich"]
+        assert [table.rows.ids[code] for code in table.rows.codes] == ["Zürich"]
         assert all(word in table.findings[0].detail for word in words)
 
 
@@ -178,7 +176,7 @@ def test_quarters_are_dates(tmp_path: Path, form: str) -> None:
     """A quarter stands for its first month."""
     path = write(tmp_path / "d.csv", "ds,y", *(f"{form.format(1990, quarter)},1" for quarter in (1, 2, 4)))
 
-    assert [f"{one:%Y-%m-%d}" for one in read_table(path, Columns()).frame["ds"]] == [
+    assert read_table(path, Columns()).rows.ds.astype("M8[D]").astype(str).tolist() == [
         "1990-01-01",
         "1990-04-01",
         "1990-10-01",
@@ -203,7 +201,7 @@ def test_a_single_column_beside_covariates_is_the_value(tmp_path: Path) -> None:
     table = read_table(path, Columns(), ("price",))
 
     assert table.layout == "long"
-    assert table.frame["y"].tolist() == [1, 3]
+    assert table.rows.y.tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +218,17 @@ def test_a_covariate_that_is_no_column_of_numbers_is_refused(tmp_path: Path, nam
 
     with pytest.raises(DataInvalid, match=words):
         read_table(path, Columns(), (name,))
+
+
+def test_columns_of_one_name_are_one_series(tmp_path: Path) -> None:
+    """Composed and decomposed letters are one id, whose rows contradict each other then."""
+    path = write(tmp_path / "d.csv", "ds,Caf\u00e9,Cafe\u0301", "2020-01,1,2", "2020-02,3,4")
+
+    table = read_table(path, Columns())
+
+    assert table.rows.ids == ["Caf\u00e9"]
+    with pytest.raises(DataInvalid, match=r"series 'Caf\u00e9' has 2020-01-01 twice\. 1 more like it\."):
+        group_rows(table)
 
 
 def test_a_wide_file_has_no_place_for_covariates(tmp_path: Path) -> None:

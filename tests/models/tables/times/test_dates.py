@@ -24,7 +24,9 @@ def read(cells: list[Any], form: str | None = None) -> Times:
 def check_eras(cells: list[Any], ids: list[str] | None = None) -> None:
     """Read cells, and look at the era of each series."""
     rows = np.arange(2, 2 + len(cells))
-    refuse_eras(read(cells).walls, pa.array(cells), "ds", rows, None if ids is None else pa.array(ids))
+    refuse_eras(
+        read(cells).walls, pa.array(cells), "ds", rows, None if ids is None else pa.array(ids).dictionary_encode()
+    )
 
 
 @pytest.mark.parametrize(
