@@ -103,9 +103,9 @@ def _recurrent(graph: GraphWriter, network: keras.Model, options: NetworkOptions
         )
         both = own if own.ndim == 2 else np.stack([own, np.zeros_like(own)])  # noqa: PLR2004 - input and recurrent bias
         parts = _gates(operator, options.units, weights @ kernel if depth == 1 else kernel, recurrent, both)
-        states, final = graph.split(operator, source, *parts, outputs=2, hidden_size=options.units, **attributes)
         last = depth == options.layers
-        own_part = graph.add("Squeeze", final, np.array([0])) if last else graph.add("Squeeze", states, np.array([1]))
+        states = graph.recurrent(operator, source, *parts, final=last, hidden_size=options.units, **attributes)
+        own_part = graph.add("Squeeze", states, np.array([0 if last else 1]))
         residual = graph.add("Gather", residual, np.array(-1), axis=0) if last else residual
         if depth == 1:
             residual = graph.add("MatMul", residual, _single(weights))

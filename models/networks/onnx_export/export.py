@@ -26,7 +26,7 @@ BATCHES = (1, 7, 64)
 def export(network: keras.Model, options: NetworkOptions, path: Path) -> None:
     """Write a network as ONNX with its inputs by name, the output `quantiles` and a free batch axis.
 
-    The graph is written node by node, 80 to 120 of them, more with covariates or with over six blocks of a WaveNet;
+    The graph is written node by node, 75 to 120 of them, more with covariates or with over six blocks of a WaveNet;
     `check_parity` compares it with the network.
 
     Args:

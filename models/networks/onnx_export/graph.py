@@ -51,6 +51,21 @@ class GraphWriter:
             self._made[key] = made
         return self._made[key]
 
+    def recurrent(self, operator: str, *inputs: str | Array, final: bool, **attributes: Any) -> str:
+        """Add a recurrent node and return its only output: its final state, (1, batch, units), or its states.
+
+        Args:
+            operator: The ONNX operator.
+            inputs: Those of the node.
+            final: Whether the final state is the output.
+            attributes: Those of the node.
+        """
+        name = self.add(operator, *inputs, **attributes)
+        if final:
+            node = next(one for one in self._nodes if name in one.output)
+            node.output[:] = ["", name]
+        return name
+
     def slice(self, source: str, axis: int, start: int, end: int | None = None, step: int = 1) -> str:
         """Return a part of a tensor along one axis, in Python's terms."""
         last = np.iinfo(np.int64).max if end is None else end

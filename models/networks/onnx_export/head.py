@@ -85,8 +85,7 @@ def _quantiles(graph: GraphWriter, network: keras.Model, hidden: str, anchors: s
     raised_sums[:half, :half] = -0.5 * np.tril(np.ones((half, half)))
     raised_sums[half : levels - 1, half + 1 :] = 0.5 * np.triu(np.ones((half, half)))
     raised_sums[-2:] = [[0.5], [-0.5]]
-    found = graph.add("MatMul", hidden, matrix)
-    logits, raised = graph.split("Split", found, np.array([count, levels + 1]), outputs=2, axis=2)
+    logits, raised = (graph.add("MatMul", hidden, one) for one in np.split(matrix, [count], axis=1))
     parts = [graph.add("Mul", graph.add("Softmax", logits, axis=2), anchors), graph.add("Softplus", raised)]
     if effects:
         parts.append(effects)

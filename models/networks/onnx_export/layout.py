@@ -20,6 +20,9 @@ from models.networks.decoder import FEWEST_CHANGES, season_reaches
 
 Index = NDArray[np.int64]
 
+MOST_MULTIPLIED = 2**14
+"""Most numbers of a matrix that gives all differences; beyond it they are cut out of the values."""
+
 LEAST_SAVED = 200
 """Numbers for which reading one period and repeating it is worth two nodes."""
 
@@ -51,15 +54,34 @@ class Layout:
         return [one for one in self.seasons if one < self.length]
 
     @property
+    def multiplies(self) -> bool:
+        """Return whether values and differences are one product: few of them, of no season but the first."""
+        few = self.length > 1 and (self.length + 2) * self.compared <= MOST_MULTIPLIED
+        return few and self.within == [one for one in [self.season] if one < self.length]
+
+    @property
+    def compared(self) -> int:
+        """Return the columns with which the scale is measured, if values and differences are one product.
+
+        values | last | zero | a difference of each step to the season before | and to the step before | level
+        """
+        return self.length * (2 + len(self.within)) + 3
+
+    @property
     def kept(self) -> list[int]:
-        """Return how many of the newest differences of each of these are read, by the encoder or for the drift."""
+        """Return how many of the newest differences of each of these have a column, for the encoder or for the drift."""
+        if self.multiplies:
+            return [self.length for _ in self.within]
         least = max(self.options.encoder_length, FEWEST_CHANGES)
         return [min(self.length - one, max(least, one)) for one in self.within]
 
     @property
     def averaged(self) -> list[int]:
         """Return how many of these differences the drift of each season is the mean of."""
-        return [min(max(one, FEWEST_CHANGES), count) for one, count in zip(self.within, self.kept, strict=True)]
+        return [
+            min(max(one, FEWEST_CHANGES), count, self.length - one)
+            for one, count in zip(self.within, self.kept, strict=True)
+        ]
 
     @property
     def period(self) -> int:
@@ -99,7 +121,7 @@ class Layout:
     @property
     def width(self) -> int:
         """Return the number of columns from values to differences, as many as those of their masks."""
-        return self.length + 2 + sum(self.kept)
+        return self.compared if self.multiplies else self.length + 2 + sum(self.kept)
 
     @property
     def one(self) -> int:
@@ -109,7 +131,8 @@ class Layout:
     def difference(self, place: int, step: int) -> int:
         """Return the column of a season's difference at a step of the context; 0 where it reaches before the context."""
         first = self.length - self.kept[place]
-        return self.length + 2 + sum(self.kept[:place]) + step - first if step >= first else self.zero
+        known = step >= max(first, self.within[place])
+        return self.length + 2 + sum(self.kept[:place]) + step - first if known else self.zero
 
     def drift(self, place: int, ahead: int) -> tuple[int, int]:
         """Return the columns of a season's sum of differences, times the seasons up to a step ahead, and of their count."""

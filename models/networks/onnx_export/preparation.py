@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from onnx import TensorProto
 
 from models.networks.build import NetworkOptions
 from models.networks.decoder import EMBEDDING
@@ -24,8 +25,14 @@ SUBTRACT = np.array([1.0, -1.0])
 LEAST_SCALE = 1e-30
 """Least scale of a window, where all of its values are 0."""
 
-NEVER = 2.0**600
+NEVER = 2.0**100
 """A divisor that makes a candidate for the scale smaller than every other."""
+
+WEIGHTS = np.array([0.03, 3.0, 3.0, 0.3, 3e-12, 3.0])
+"""Three times the weights of the candidates."""
+
+LEAST_COUNT = 1e-30
+"""What is added to counts: a sum of nothing, divided by it, is 0."""
 
 LARGEST_TABLE = 2**15
 """Most numbers in a table of embedded seasons by phase; beyond it positions are looked up first, then embedded."""
@@ -69,18 +76,22 @@ def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions)
     """Add the nodes of `Normalize` over the input `context`, and of the season positions of the input `phase`."""
     layout = Layout(options)
     context = graph.add("Unsqueeze", "context", np.array([1]))
-    missing = graph.add("IsNaN", context)
-    row, raw, logged = _transform(graph, options, context, missing)
-    last, level = _newest(graph, options, raw, missing)
+    observed = _observed(graph, context)
+    row, raw, logged = _transform(graph, options, context, observed)
+    last, level = _newest(graph, options, raw, observed)
     centred = graph.add("Sub", graph.add("Concat", row, last, level, axis=1), level)
-    distances = graph.add("Concat", centred, *_subtract(graph, row, _compared(layout), np.float64), level, axis=1)
-    scale3 = _scale(graph, layout, distances)
-    halves = _squash(graph, graph.add("Div", centred, scale3), limit=layout.length > CERTAIN_LIMIT)
-    differences = _subtract(graph, halves, _read(layout), np.float32)
-    columns = graph.add("Concat", halves, *differences, axis=1) if differences else halves
-    nothing = graph.add("IsNaN", columns)
-    values = graph.add("Where", nothing, np.float32(0.0), columns)
-    mask = graph.add("Where", nothing, np.float32(0.0), np.float32(1.0))
+    differences = _differences(graph, layout, row, raw)
+    distances = graph.add("Concat", centred, *differences, level, axis=1)
+    there = _observed(graph, distances)
+    filled = graph.add("Where", there, distances, np.float64(0.0))
+    scale3 = _scale(graph, layout, filled, there)
+    limit = layout.length > CERTAIN_LIMIT
+    if layout.multiplies:
+        scaled = graph.add("Div", graph.slice(filled, 1, 0, layout.length + 2), scale3)
+        mask = graph.add("Cast", there, to=TensorProto.FLOAT)
+        values = _multiply(graph, layout, _squash(graph, scaled, limit=limit), mask)
+    else:
+        values, mask = _cut(graph, layout, _squash(graph, graph.add("Div", centred, scale3), limit=limit))
     columns = graph.add("Concat", values, mask, *_drifts(graph, layout, values, mask), axis=1)
     level, scale3 = (graph.add("Unsqueeze", one, np.array([2])) for one in (level, scale3))
     return Window(columns, *_positions(graph, network, layout), values, mask, level, scale3, logged)
@@ -89,10 +100,10 @@ def normalize(graph: GraphWriter, network: keras.Model, options: NetworkOptions)
 def normalize_globally(graph: GraphWriter, network: keras.Model, options: NetworkOptions) -> Window:
     """Add the nodes of `NormalizeGlobally` over a context of one value, which is the last observed one too."""
     level, scale = (one.item() for one in network.get_layer("normalize").get_weights())
-    missing = graph.add("IsNaN", "context")
+    observed = _observed(graph, "context")
     scaled = graph.add("Div", graph.add("Sub", "context", np.array([[level]])), np.array([[3.0 * scale]]))
-    value = graph.add("Where", missing, np.float32(0.0), _squash(graph, scaled, limit=True))
-    mask = graph.add("Where", missing, np.float32(0.0), np.float32(1.0))
+    value = graph.add("Where", observed, _squash(graph, scaled, limit=True), np.float32(0.0))
+    mask = graph.add("Cast", observed, to=TensorProto.FLOAT)
     zero = graph.add("Mul", mask, np.float32(0.0))
     one = graph.add("Add", zero, np.float32(1.0))
     positions = _positions(graph, network, Layout(options))
@@ -101,32 +112,37 @@ def normalize_globally(graph: GraphWriter, network: keras.Model, options: Networ
     return Window(columns, *positions, value, mask, *constants)
 
 
-def _transform(graph: GraphWriter, options: NetworkOptions, context: str, missing: str) -> tuple[str, str, str]:
+def _observed(graph: GraphWriter, values: str) -> str:
+    """Return where there are values: NaN differs from itself."""
+    return graph.add("Equal", values, values)
+
+
+def _transform(graph: GraphWriter, options: NetworkOptions, context: str, observed: str) -> tuple[str, str, str]:
     """Return the context, (batch, length) and (batch, 1, length), in logarithms where all values are positive; and where.
 
     NaN stays NaN.
     """
     if options.transform != "log":
         return "context", context, ""
-    positive = graph.add("Where", missing, np.float64(1.0), context)
+    positive = graph.add("Where", observed, context, np.float64(1.0))
     logged = graph.add("Greater", graph.add("ReduceMin", positive, axes=[2]), np.float64(0.0))
     raw = graph.add("Where", logged, graph.add("Log", context), context)
     return graph.add("Gather", raw, np.array(0), axis=1), raw, logged
 
 
-def _newest(graph: GraphWriter, options: NetworkOptions, raw: str, missing: str) -> tuple[str, str]:
+def _newest(graph: GraphWriter, options: NetworkOptions, raw: str, observed: str) -> tuple[str, str]:
     """Return the last value and the mean of the last season, (batch, 1) each."""
     axis, season = np.array([2]), options.season_length
     counts = np.array([1.0, season])
-    filled = graph.add("Where", missing, np.float64(0.0), raw)
-    known = graph.add("Where", missing, np.float64(0.0), np.float64(1.0))
+    known = graph.add("Cast", observed, to=TensorProto.DOUBLE)
     newer = graph.add("CumSum", known, np.array(2), exclusive=1, reverse=1)
-    newest = graph.add("Where", graph.add("Less", newer, counts[:, None]), filled, np.float64(0.0))
-    last, total = graph.split("Split", graph.add("ReduceSum", newest, axis, keepdims=0), outputs=2, axis=1)
+    newest = graph.add("And", graph.add("Less", newer, counts[:, None]), observed)
+    sums = graph.add("ReduceSum", graph.add("Where", newest, raw, np.float64(0.0)), axis, keepdims=0)
+    last, total = graph.split("Split", sums, outputs=2, axis=1)
     if season == 1:
         return last, last
-    observed = graph.add("ReduceSum", known, axis, keepdims=0)
-    return last, graph.add("Div", total, graph.add("Clip", observed, np.float64(1.0), np.float64(season)))
+    count = graph.add("ReduceSum", known, axis, keepdims=0)
+    return last, graph.add("Div", total, graph.add("Clip", count, np.float64(1.0), np.float64(season)))
 
 
 def _subtract(graph: GraphWriter, columns: str, pairs: Pairs, kind: type[np.floating]) -> list[str]:
@@ -145,57 +161,105 @@ def _subtract(graph: GraphWriter, columns: str, pairs: Pairs, kind: type[np.floa
     return parts
 
 
-def _compared(layout: Layout) -> Pairs:
-    """Return the columns of both terms of the differences of one step and of one season, (2, differences)."""
-    steps = [(step, step - 1) for step in range(1, layout.length)]
-    seasons = [(step, step - layout.season) for step in range(layout.season, layout.length)]
-    return np.array([*steps, *seasons], dtype=np.int64).reshape(-1, 2).T
+def _differences(graph: GraphWriter, layout: Layout, row: str, raw: str) -> list[str]:
+    """Return the differences of one season, then of one step, (batch, …) each or together; NaN where one is unknown.
+
+    If values and differences are one product, each step has one of each, 0 where the other step is before the context.
+    """
+    length, lags = layout.length, [one for one in (layout.season, 1) if one < layout.length]
+    if not layout.multiplies:
+        pairs = np.concatenate([_lagged(length, one, length - one) for one in lags], axis=1)
+        return _subtract(graph, row, pairs, np.float64)
+    steps = np.arange(length)
+    earlier = np.array([np.where(steps < lag, steps, steps - lag) for lag in lags], np.int32)
+    found = graph.add("Sub", raw, graph.add("Gather", row, earlier, axis=1))
+    return [graph.add("Reshape", found, np.array([-1, len(lags) * length]))]
 
 
-def _scale(graph: GraphWriter, layout: Layout, distances: str) -> str:
+def _lagged(length: int, lag: int, count: int) -> Pairs:
+    """Return the columns of both terms of the newest differences at a lag, (2, count)."""
+    ends = np.arange(length - count, length)
+    return np.array([ends, ends - lag])
+
+
+def _scale(graph: GraphWriter, layout: Layout, distances: str, there: str) -> str:
     """Return three times the scale, (batch, 1): the largest candidate of those of `Normalize.measure` that count.
 
     The candidates are the mean distance to the level, the mean step, the mean seasonal difference, a tenth of the level, and
     the least ones. One matrix takes all sums, and one all counts. A candidate that does not count has a huge divisor.
+
+    Args:
+        graph: Takes the nodes.
+        layout: Has the lengths.
+        distances: From the level, the differences of `_differences`, and the level, float64; 0 where unknown.
+        there: Where they are known.
     """
     length, season = layout.length, layout.season
-    steps = slice(length + 2, 2 * length + 1)
-    seasonal = slice(steps.stop, steps.stop + max(length - season, 0))
-    level = seasonal.stop
-    parts, least = np.zeros((level + 1, 6)), np.array([0.0, 0.0, 0.0, 0.0, 0.0, LEAST_SCALE])
-    parts[:length, 0], parts[steps, 1], parts[seasonal, 2] = 1.0, 1.0, 1.0
-    parts[level, [3, 4]] = 1.0
-    # Of the counts: divisors, and others that are huge where a candidate does not count, else 0 or less.
-    weights, few = np.array([0.03, 3.0, 3.0, 0.3, 3e-12, 3.0]), FEWEST_DIFFERENCES
-    too_many, none = np.zeros((2, 7, 6))  # the last row is a constant
-    too_many[[2, -1], 1] = 1.0, 1.0 - few  # a step counts where there are few seasonal differences
-    too_many[[2, -1], 2] = -1.0, few  # these count where there are more
-    too_many[1, 3] = 1.0  # a tenth of the level counts where there is no step
-    none[[1, -1], 1:3] = [[-1.0], [1.0]]  # the others do not count there
-    divisors = np.pad(np.diag(1.0 / weights), ((0, 1), (0, 0)))
-    matrix = np.concatenate([divisors, NEVER * too_many, NEVER * none], axis=1)
-    nothing = graph.add("IsNaN", distances)
-    measured = graph.add("Where", nothing, np.float64(0.0), graph.add("Abs", distances))
-    known = graph.add("Where", nothing, np.float64(0.0), np.float64(1.0))
-    counts = graph.add("Gemm", graph.add("MatMul", known, parts), matrix[:-1], matrix[-1])
-    divisor = graph.add("Max", *graph.split("Split", counts, outputs=3, axis=1), 1.0 / weights)
-    return graph.add("ReduceMax", graph.add("Div", graph.add("Gemm", measured, parts, least), divisor), axes=[1])
+    before = (season, 1) if layout.multiplies else (0, 0)  # columns of steps without an earlier one
+    start = length + 2 + before[0]
+    seasonal = slice(start, start + length - season) if season < length else slice(0)
+    start = max(seasonal.stop, length + 2) + before[1]
+    steps = slice(start, start + length - 1)
+    parts = np.zeros((steps.stop + 1, 6))
+    parts[:length, 0], parts[steps, 1], parts[seasonal, 2], parts[steps.stop, [3, 4]] = 1.0, 1.0, 1.0, 1.0
+    of_counts, constant = _divisors()
+    if layout.multiplies:  # in float32: counts and their products with a power of two are exact
+        known = graph.add("Cast", there, to=TensorProto.FLOAT)
+        divisors = graph.add("Gemm", known, _single(parts @ of_counts), _single(constant))
+        parts *= WEIGHTS
+    else:  # one large matrix, of small whole numbers, which `half_precision` can store
+        counts = graph.add("MatMul", graph.add("Cast", there, to=TensorProto.DOUBLE), parts)
+        shares = np.concatenate([1.0 / WEIGHTS, np.ones(12)])
+        divisors = graph.add("Gemm", counts, of_counts * shares, constant * shares)
+    divisor = graph.add("ReduceMax", graph.add("Reshape", divisors, np.array([-1, 3, 6])), axes=[1], keepdims=0)
+    divisor = graph.add("Cast", divisor, to=TensorProto.DOUBLE) if layout.multiplies else divisor
+    least = np.array([0.0, 0.0, 0.0, 0.0, 0.0, LEAST_SCALE * (WEIGHTS[-1] if layout.multiplies else 1.0)])
+    sums = graph.add("Gemm", graph.add("Abs", distances), parts, least)
+    return graph.add("ReduceMax", graph.add("Div", sums, divisor), axes=[1])
+
+
+def _divisors() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what gives three divisors of each candidate from the counts, (6, 18), and a constant; the largest holds.
+
+    It is a count, or huge where the candidate does not count, which can have two reasons.
+    """
+    matrix, few = np.zeros((7, 3, 6)), FEWEST_DIFFERENCES  # the last row is the constant
+    matrix[:3, 0, :3] = np.eye(3)
+    matrix[-1, 0] = [LEAST_COUNT, LEAST_COUNT, LEAST_COUNT, 1.0, 1.0, 1.0]
+    matrix[[2, -1], 1, 1] = NEVER, (1.0 - few) * NEVER  # a step counts where there are few seasonal differences
+    matrix[[2, -1], 1, 2] = -NEVER, few * NEVER  # these count where there are more
+    matrix[1, 1, 3] = NEVER  # a tenth of the level counts where there is no step
+    matrix[1, 2, 1:3], matrix[-1, 2, 1:3] = -NEVER, NEVER  # the others do not count there
+    return matrix[:-1].reshape(6, 18), matrix[-1].reshape(18)
+
+
+def _single(values: ArrayLike) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)
 
 
 def _squash(graph: GraphWriter, scaled: str, *, limit: bool) -> str:
     """Return half of z, float32, from a third of the scaled values."""
-    third = graph.add("Cast", scaled, to=1)
+    third = graph.add("Cast", scaled, to=TensorProto.FLOAT)
     return graph.add(
         "Asinh", graph.add("Clip", third, np.float32(-LARGEST / 3), np.float32(LARGEST / 3)) if limit else third
     )
 
 
-def _read(layout: Layout) -> Pairs:
-    """Return the columns of both terms of each seasonal difference that is kept, (2, differences)."""
-    pairs = list[tuple[int, int]]()
-    for season, count in zip(layout.within, layout.kept, strict=True):
-        pairs += [(step, step - season) for step in range(layout.length - count, layout.length)]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+def _multiply(graph: GraphWriter, layout: Layout, halves: str, mask: str) -> str:
+    """Return the columns from values to differences, where 0 stands for unknown values: one product gives them all."""
+    matrix = np.eye(layout.length + 2, layout.width, dtype=np.float32)
+    steps = np.arange(layout.season, layout.length)
+    matrix[steps, layout.length + 2 + steps], matrix[steps - layout.season, layout.length + 2 + steps] = 1.0, -1.0
+    return graph.add("Mul", graph.add("MatMul", halves, matrix), mask)
+
+
+def _cut(graph: GraphWriter, layout: Layout, halves: str) -> tuple[str, str]:
+    """Return the columns from values to differences, and their mask, where NaN stands for unknown values."""
+    pairs = [_lagged(layout.length, *one) for one in zip(layout.within, layout.kept, strict=True)]
+    differences = _subtract(graph, halves, np.concatenate(pairs, axis=1), np.float32) if pairs else []
+    columns = graph.add("Concat", halves, *differences, axis=1) if differences else halves
+    there = _observed(graph, columns)
+    return graph.add("Where", there, columns, np.float32(0.0)), graph.add("Cast", there, to=TensorProto.FLOAT)
 
 
 def _drifts(graph: GraphWriter, layout: Layout, values: str, mask: str) -> list[str]:
@@ -245,8 +309,7 @@ def anchors(graph: GraphWriter, options: NetworkOptions, window: Window) -> str:
     read = graph.add("Gather", window.columns, layout.read_by_decoder().astype(np.int32), axis=1)
     read = graph.add("Cast", read, to=11) if deep else read
     sums, combined = _sums(layout, share, least)
-    total, count = graph.split("Split", graph.add("MatMul", read, sums.astype(kind)), outputs=2, axis=2)
-    found = graph.add("Div", total, count)
+    found = graph.add("Div", *(graph.add("MatMul", read, one.astype(kind)) for one in np.split(sums, 2, axis=1)))
     found = graph.add("Cast", found, to=1) if deep else found
     if layout.repeats:
         ahead = np.arange(options.horizon)
