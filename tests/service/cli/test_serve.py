@@ -1,6 +1,8 @@
 """The commands: `almanac serve` at the door, and `almanac key`."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -185,3 +187,18 @@ def test_the_process_does_not_wait_for_a_thread_that_computes(monkeypatch: pytes
     server._leave()
 
     assert exits == [0]
+
+
+def test_only_a_document_of_the_interface_builds_what_it_is_made_of() -> None:
+    """FastAPI's models of it are half of its import; models defined afterwards are built at once, as ever."""
+    program = (
+        "from service.cli.starting import prepare_process; prepare_process()\n"
+        "import fastapi, fastapi.openapi.models as models, pydantic\n"
+        "class Own(pydantic.BaseModel): pass\n"
+        "print(models.OpenAPI.__pydantic_complete__, Own.__pydantic_complete__)\n"
+        "print(fastapi.FastAPI().openapi()['info']['title'], models.OpenAPI.__pydantic_complete__)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+
+    assert done.stdout.split() == ["False", "True", "FastAPI", "True"]
