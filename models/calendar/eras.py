@@ -26,7 +26,11 @@ class Era:
 
     def detail(self, stamp: np.datetime64, text: str) -> str:
         """Return what is wrong with a timestamp of the era; `text` is how it is written."""
-        return f"{text!r} is in the year {_year(stamp)}, which looks like one of {self.name}."
+        return f"{text!r} {self.what(stamp)}."
+
+    def what(self, stamp: np.datetime64) -> str:
+        """Return what is wrong with a timestamp of the era, to stand after it."""
+        return f"is in the year {_year(stamp)}, which looks like one of {self.name}"
 
     def hint(self, stamp: np.datetime64) -> str:
         """Return what to write instead of its year."""

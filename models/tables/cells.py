@@ -15,18 +15,21 @@ MISSING = frozenset({
 """Cells without a value: the words of pandas."""
 CODES = (
     "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "INR", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY",
-    "BRL", "MXN", "ZAR", "SGD", "HKD", "KRW", "THB",
+    "BRL", "MXN", "ZAR", "SGD", "HKD", "KRW", "THB", "AED", "SAR", "QAR", "KWD", "BHD", "OMR", "JOD", "ILS", "EGP", "MAD", "TND", "IDR", "MYR",
+    "PHP", "TWD", "VND", "PKR", "BDT", "LKR", "ARS", "CLP", "COP", "PEN", "UYU", "UAH", "RUB", "KZT", "GEL", "BGN", "RSD", "ISK", "NGN", "KES", "GHS",
 )  # fmt: skip
-"""Currencies that stand before or after a number as words."""
+"""Currencies by their codes."""
+MONEY = (
+    *CODES, "kr.", "kr", "Kr.", "Kr", "zł", "Kč", "Ft", "Rp.", "Rp", "RM", "Rs.", "Rs", "SFr.", "Fr.", "TL", "S/", "lei", "KSh", "Dhs", "Dh",
+)  # fmt: skip
+"""Currencies that stand before or after a number as words, a longer one before its beginning."""
 UNITS = (
-    *CODES, "kr", "kr.", "zł", "Kč", "Ft", "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
+    *MONEY, "kg", "mg", "lb", "lbs", "oz", "km", "cm", "mm", "mi", "ft", "m²", "m³", "ml", "hl", "gal", "Wh", "kWh",
     "MWh", "GWh", "kW", "MW", "GW", "°C", "°F", "hPa", "mbar", "bar", "min", "km/h", "m/s", "pcs", "units", "Stk", "Stk.", "Stück",
 )  # fmt: skip
 """Units after a number, beside signs of currencies and per cent; none that multiplies (k, Mio) or ends names (12A)."""
 
-CURRENCIES = "€$£¥₹₩₺₱₪₽円"
-WORDS = (*CODES, "kr.", "kr", "Kr.", "Kr")
-"""Currencies before a number as words."""
+CURRENCIES = "€$£¥₹₩₺₱₪₽円元원₫₴₦₵₡₲₸₾₨฿"
 CURRENCY = rf"(?:[A-Z]{{1,2}}\$|[{CURRENCIES}]|\b(?:{'|'.join(CODES)})\b)"
 """A pattern for a currency."""
 FLAG_HINT = "Write 1 and 0 for true and false."

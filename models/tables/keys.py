@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.tables.cells import as_text
 from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
 from models.tables.sheet import Sheet
+from models.tables.times.shifts import is_opening
 from models.tables.times.time_parts import PARTS_OF_YEARS, is_fiscal, is_time_part, plain_part
 
 MOST_KEYS, MOST_TRIED = 3, 12
@@ -65,6 +66,10 @@ def explain_repeats(
     parts = [name for name in keys_first if is_time_part(name, sheet.columns[name])]
     keys_first = [name for name in keys_first if name not in parts]
     codes = {name: found for name in keys_first if (found := _key_codes(sheet.columns[name])) is not None}
+    if any(map(is_opening, parts)):  # those of several shops explain nothing
+        value = guess_value(sheet, names) if layout.wide else None
+        if keys := _find_keys(base, series, {name: found for name, found in codes.items() if name != value}):
+            return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
     whole = base
     for name in parts:
         whole = _pairs(whole, _codes_of(sheet.columns[name]))

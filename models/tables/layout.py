@@ -11,10 +11,11 @@ from models.tables.cells import as_text
 from models.tables.faults import ID, TIME, VALUE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
-from models.tables.times.clock_periods import ClockPeriods, find_periods
+from models.tables.times.clock_periods import ClockPeriods, dates_repeat, find_periods
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.headers import are_years_or_months, refuse_times_in_header
 from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
+from models.tables.times.shifts import find_shift_hours, has_shift_times, is_opening
 from models.tables.times.time_parts import ends_rows
 
 LONG_HINT = "For a long file name its columns: --id-column, --time-column, --value-column."
@@ -86,7 +87,7 @@ def find_layout(
     _check_covariates(names, covariates, {time, value, *ids})
     used = {value, *ids, *covariates}
     periods = None if options.time else _find_periods(sheet, time, ids, used)
-    clock = _find_clock(sheet, time, used) or (periods.start if periods else None)
+    clock = _find_clock(sheet, time, ids, used) or (periods.start if periods else None)
     periods = periods if periods and clock == periods.start else None
     taken = {time, value, clock, *ids, *row_id, *covariates}
     others = tuple(name for name in names if name not in taken)
@@ -107,7 +108,27 @@ def find_layout(
         raise _missing("value", VALUE, names, guess_value(sheet, others))
     if covariates or not others:
         raise _not_wide(sheet, time, has_covariates=bool(covariates))
-    return TableLayout(time, others, (), clock, row_id, wide=True, periods=periods)
+    _refuse_shift_hours(sheet, others)
+    shifts = [name for name in others if has_shift_times(name, sheet.columns[name])]
+    values = tuple(name for name in others if name not in shifts) or others
+    left = tuple(name for name in others if name not in values)
+    return TableLayout(time, values, (), clock, (*row_id, *left), wide=True, periods=periods)
+
+
+def _refuse_shift_hours(sheet: Sheet, names: Sequence[str]) -> None:
+    """Raise TableInvalid if two columns of a wide file may be the hours between which each row lies."""
+    found = find_shift_hours(sheet, names)
+    others = [name for name in names if name not in (found or ())]
+    if found is None or not others:
+        return
+    value = guess_value(sheet, others)
+    hint = (
+        f"Give --value-column {quote(value)}, if that is the value."
+        if value and len(others) == 1
+        else "Take them out, or rename them if they are series."
+    )
+    detail = f"has columns {found[0]!r} and {found[1]!r}, which look like hours of the day: they may be no series."
+    raise TableInvalid(detail, hint=hint, about=VALUE)
 
 
 def _not_wide(sheet: Sheet, time: str, *, has_covariates: bool) -> TableInvalid:
@@ -210,22 +231,30 @@ def _check_covariates(names: Sequence[str], covariates: Sequence[str], taken: se
             raise TableInvalid(f"column {name!r} holds ids, times or values; it is not a covariate.", hint=LONG_HINT)
 
 
-def _find_clock(sheet: Sheet, time: str, taken: set[str | None]) -> str | None:
+def _find_clock(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | None]) -> str | None:
     """Return the column with the times of day beside one of dates, or None; beside years and months it is a period of them."""
     if are_years_or_months(sheet.columns[time]):
         return None
-    for name in sheet.names:
-        if name == time or name in taken or not _may_be_clock(name, sheet.columns[name]):
+    free = [name for name in sheet.names if name != time and name not in taken]
+    for name in free:
+        if plain_name(name) not in CLOCKS | BEGINNINGS | ENDINGS | PERIODS:
             continue
-        if (_has_clocks(sheet, name) or read_clock(sheet.columns[name], name)) and not _has_clock(sheet, time):
+        if (_has_clocks(sheet, name) or read_clock(sheet.columns[name], name)) and not has_clock(sheet, time):
             return name
-    return None
+    typed = [name for name in free if _is_time(sheet.columns[name])]
+    is_clock = len(typed) == 1 and not is_opening(typed[0]) and not has_clock(sheet, time)
+    return typed[0] if is_clock and _settles(sheet, time, ids, typed[0]) else None
+
+
+def _settles(sheet: Sheet, time: str, ids: Sequence[str], clock: str) -> bool:
+    """Return whether the dates of a series repeat, and with a column of times of day they do not."""
+    return dates_repeat(sheet, time, ids) and not dates_repeat(sheet, time, (*ids, clock))
 
 
 def _find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | None]) -> ClockPeriods | None:
     """Return the periods that begin and end at times of day beside one of dates, or None."""
     found = find_periods(sheet, time, ids, taken)
-    return None if found is None or are_years_or_months(sheet.columns[time]) or _has_clock(sheet, time) else found
+    return None if found is None or are_years_or_months(sheet.columns[time]) or has_clock(sheet, time) else found
 
 
 def _has_clocks(sheet: Sheet, name: str) -> bool:
@@ -234,16 +263,16 @@ def _has_clocks(sheet: Sheet, name: str) -> bool:
     return bool(cells) and all(_TIME_OF_DAY.fullmatch(cell) for cell in cells)
 
 
-def _has_clock(sheet: Sheet, time: str) -> bool:
+def has_clock(sheet: Sheet, time: str) -> bool:
     """Return whether dates have a time of day other than midnight."""
     return any(":" in one.removesuffix(" 00:00:00") for one in sample(sheet.columns[time]))
 
 
-def _may_be_clock(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
-    """Return whether a column is named as times of day, or is of this type."""
+def _is_time(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column has the type of times of day."""
     import pyarrow as pa
 
-    return pa.types.is_time(column.type) or plain_name(name) in CLOCKS | BEGINNINGS | ENDINGS | PERIODS
+    return bool(pa.types.is_time(column.type))
 
 
 def sample(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's

@@ -3,14 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigInvalid, Finding
-from models.tables.cells import CURRENCIES, MISSING, UNITS, WORDS, advise_alike, advise_units, advise_writing, units_of
+from models.tables.cells import CURRENCIES, MISSING, MONEY, UNITS, advise_alike, advise_units, advise_writing, units_of
 from models.tables.faults import VALUE, CellFault, TableInvalid
 from models.tables.layout import quote
 from models.tables.sheet import Mask, Rows
@@ -24,13 +24,19 @@ SHARE_OF_UNIT = 0.8
 
 _SIGNS = str.maketrans({"\u2212": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"})
 _GROUPS = re.compile(r"(?<!\d)(\d{1,3})((?:[ '])\d{3})+(?!\d)")
-_WORD = "|".join(map(re.escape, WORDS))
+_WORD = "|".join(map(re.escape, MONEY))
+_MARK = rf"[{CURRENCIES}]|[A-Z]{{1,2}}\$|{_WORD}"
+"""A currency."""
 _UNIT = re.compile(
-    rf"^([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{_WORD}) ?(?=[-+\d.,])"
-    rf"|(?<=[\d.,]) ?([{CURRENCIES}%]|[A-Z]{{1,2}}\$|{'|'.join(map(re.escape, UNITS))})$"
+    rf"^(?=[^-+\d.,])(%|{_MARK}) ?(?=[-+\d.,])|(?<=[\d.,]) ?(?=[^\d.,])(%|{_MARK}|{'|'.join(map(re.escape, UNITS))})$"
 )
-_SIGN_FIRST = re.compile(rf"^([-+]) ?([{CURRENCIES}]|[A-Z]{{1,2}}\$|{_WORD}) ?(?=[\d.,])")
+_SIGN_FIRST = re.compile(rf"^([-+]) ?({_MARK}) ?(?=[\d.,])")
 """A sign before the currency, as in -$5."""
+_ZERO = re.compile(rf"({_MARK}) *[-\u2013\u2014]|[-\u2013\u2014] *({_MARK})")
+"""Zero in Excel's formats for accounting: a dash with the currency."""
+_DIGIT = re.compile(r"\d")
+_PADDED, _ZERO_PADDED = r"^ ([^ ]+ |\(.*\)|- {3})$", " -   "
+"""A cell of its format without a currency, which begins with a space, and zero in it."""
 _NO_CENTS = re.compile(r"(?<=\d[.,])[-\u2013\u2014]{1,2}(?=$| ?[^\d\s])")
 """Dashes for no cents after a decimal sign, as in 25.- and 25,-- €: they are no sign."""
 _TRAILING_MINUS = re.compile(r"(\d[\d.,]*)-")
@@ -144,7 +150,37 @@ def _read_texts(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags
         plain = _read_plain(texts, style, name, rows)
         if plain is not None:
             return plain
-    return _read_written(texts.to_pylist(), name, rows, style, flags=flags)
+    is_zero = _are_zeros(column, texts, style)
+    cells = pc.if_else(is_zero, "0", texts).to_pylist()
+    read = _read_written(cells, name, rows, style, flags=flags)
+    zeros = np.flatnonzero(is_zero.to_numpy(zero_copy_only=False))
+    return (
+        replace(read, findings=read.findings + _said_zeros(texts.to_pylist(), zeros, name, rows))
+        if zeros.size
+        else read
+    )
+
+
+def _are_zeros(column: Any, texts: Any, style: NumberStyle) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return which cells are the dash of Excel's accounting without a currency, where all cells have this format."""
+    import pyarrow.compute as pc
+
+    is_zero = pc.fill_null(pc.equal(column, _ZERO_PADDED), False)  # noqa: FBT003 - pyarrow's way
+    if style.separator == "|" or not pc.any(is_zero).as_py():
+        return pc.and_(is_zero, False)  # noqa: FBT003 - same
+    padded = pc.match_substring_regex(column.filter(texts.is_valid()), _PADDED)
+    return pc.and_(is_zero, bool(pc.all(padded).as_py()))
+
+
+def _said_zeros(cells: Sequence[str | None], zeros: NDArray[np.int64], name: str, rows: Rows) -> tuple[Finding, ...]:
+    """Return that dashes are read as 0, if there are some."""
+    more = f" and {zeros.size - 3} more" if zeros.size > 3 else ""  # noqa: PLR2004 - those of _shown
+    detail = f"Column {name!r}: {_shown(cells, zeros, rows)}{more}: read as 0, which Excel's format for accounting shows as a dash."
+    return (
+        (Finding("NUMBERS_READ", detail, hint="Leave these cells empty if their values are unknown."),)
+        if zeros.size
+        else ()
+    )
 
 
 def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Numbers | None:  # noqa: ANN401
@@ -172,7 +208,7 @@ def _read_plain(texts: Any, style: NumberStyle, name: str, rows: Rows) -> Number
 def _read_written(texts: Sequence[str | None], name: str, rows: Rows, style: NumberStyle, *, flags: bool) -> Numbers:
     """Return texts as numbers after the reading that fits all of them."""
     cells, dashed = _drop_dashes([None if one is None else _drop_groups(one.translate(_SIGNS)) for one in texts], name)
-    unitless = _drop_units(cells, name, named=style.named)
+    unitless = _drop_units(cells, name, rows, named=style.named)
     cells, turned = _turn_minus(unitless.cells, name)
     fits = {
         sign: np.array(
@@ -249,28 +285,38 @@ class _Unitless:
     hint: str = ""
 
 
-def _drop_units(cells: list[str | None], name: str, *, named: bool) -> _Unitless:
+def _drop_units(cells: list[str | None], name: str, rows: Rows, *, named: bool) -> _Unitless:
     """Return cells without a currency, per cent sign or unit that most of them have; the others are wrong.
+
+    A dash with this currency is 0.
 
     A word before whole numbers is left, since EUR 1 to EUR 6 may be names of pallets, unless the column is `named`.
     """
     turned = [None if one is None else _SIGN_FIRST.sub(r"\2\1", one) for one in cells]
     matches = {at: _UNIT.search(one) for at, one in enumerate(turned) if one is not None}
-    units = {at: match[1] or match[2] if match else "" for at, match in matches.items()}
+    zeros = {
+        at: match for at, one in enumerate(turned) if one and not _DIGIT.search(one) and (match := _ZERO.fullmatch(one))
+    }
+    units = {at: match[1] or match[2] if match else "" for at, match in (matches | zeros).items()}
     unit, count = next(iter(Counter(units.values()).most_common(1)), ("", 0))
     if not unit or count < SHARE_OF_UNIT * len(units):
         return _Unitless(cells)
-    there = {at: str(cells[at]) for at, one in units.items() if one == unit}
+    there = {at: str(cells[at]) for at, one in units.items() if one == unit and at not in zeros}
+    if not there:
+        return _Unitless(cells)
     first = min(there)
-    is_word = unit in WORDS and there[first].lstrip("+-").startswith(unit)
+    is_word = unit in MONEY and there[first].lstrip("+-").startswith(unit)
     if is_word and not named and not any("," in one or "." in one.removeprefix(unit) for one in there.values()):
         hint = f"Write numbers without {unit!r}, or give --value-column {quote(name)} if they are the values."
         return _Unitless(cells, hint=hint)
     bare = [_UNIT.sub("", str(turned[at])).strip() if at in there else one for at, one in enumerate(cells)]
-    odd = {at: advise_alike(str(cells[at]), unit, there[first]) for at in units if at not in there}
+    dashes = np.array([at for at in zeros if units[at] == unit], dtype=np.int64)
+    for at in dashes.tolist():
+        bare[at] = "0"
+    odd = {at: advise_alike(str(cells[at]), unit, there[first]) for at, one in units.items() if one != unit}
     said = "All numbers have" if not odd else "Most numbers have"
     found = Finding("UNIT_DROPPED", f"{said} {unit!r}; {there[first]!r} is read as {bare[first]}.")
-    return _Unitless(bare, (found,), odd)
+    return _Unitless(bare, (found, *_said_zeros(cells, dashes, name, rows)), odd)
 
 
 def _choose(

@@ -17,22 +17,23 @@ from models.tables.faults import TIME, VALUE, CellFault, TableInvalid, advise_no
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
 from models.tables.keys import explain_repeats, is_one_key
-from models.tables.layout import LONG_HINT, TableLayout, find_layout, guess_value, quote
+from models.tables.layout import LONG_HINT, TableLayout, find_layout, guess_value, has_clock, quote
 from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
-from models.tables.times.clock_periods import ClockPeriods
+from models.tables.times.clock_periods import ClockPeriods, are_single
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.dates import Times, read_times
-from models.tables.times.eras import refuse_eras
+from models.tables.times.eras import find_eras
 from models.tables.times.hours import join_clock, join_texts, read_clock, unpivot_hours
-from models.tables.times.time_parts import is_time_part, join_date
+from models.tables.times.time_parts import has_clocks, is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
 
 FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
 """Cells that say whether something is so, and name no series; in lower case."""
 HOURS_HINT = "Name the column `hour beginning` or `hour ending`, or write dates and hours as one column such as 2024-01-31T05:00."
+CLOCK_HINT = "Write date and time as one column, such as 2024-01-31T05:00."
 MOST_ALONE = 5
 """Rows up to which a column may name a series of one row each."""
 
@@ -146,6 +147,7 @@ def read_columns(
     times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
     if layout.periods is not None and layout.periods.is_late.any():
         times = _turn_back(times, layout.periods, sheet)
+    findings += _say_unclear(sheet, layout)
     values = {
         name: read_numbers(sheet.columns[name], name, sheet.rows, replace(style, named=name == options.value))
         for name in layout.values
@@ -154,7 +156,7 @@ def read_columns(
         read_ids([(name, sheet.columns[name]) for name in layout.ids], sheet.rows) if layout.ids else (None, {})
     )
     if options.date_format is None:
-        refuse_eras(times.walls, column, layout.time, sheet.rows, ids)
+        times = _without_eras(times, find_eras(times.walls, column, layout.time, sheet.rows, ids))
     beside = {name: read_numbers(sheet.columns[name], name, sheet.rows, style, flags=True) for name in covariates}
     findings += times.findings
     for numbers in (*values.values(), *beside.values()):
@@ -167,8 +169,7 @@ def read_columns(
     if layout.wide:
         _refuse_dots(layout)
         _refuse_long(reading)
-    else:
-        _refuse_parts(reading)
+    _refuse_parts(reading)
     return reading
 
 
@@ -204,6 +205,30 @@ def _join_clock(sheet: Sheet, layout: TableLayout, clock: str, *, strict: bool) 
         pc.match_substring_regex(texts, r"^\d{1,2}$"), pc.binary_join_element_wise(texts, "00", ":"), texts
     )
     return join_texts(dates, texts), (found,)
+
+
+def _without_eras(times: Times, faults: Mapping[int, CellFault]) -> Times:
+    """Return times with the faults of series whose years are those of another era."""
+    if not faults:
+        return times
+    walls = times.walls.copy()
+    walls[list(faults)] = np.datetime64("NaT")
+    return replace(times, walls=walls, faults={**faults, **times.faults})
+
+
+def _say_unclear(sheet: Sheet, layout: TableLayout) -> tuple[Finding, ...]:
+    """Return that times of day may be misread where each series has a row alone, which does not show what they are."""
+    if layout.periods is not None and layout.periods.is_unclear.any():
+        row = sheet.rows[int(np.argmax(layout.periods.is_unclear))]
+        detail = f"Row {row} ends at midnight or later, alone: its date is read as the one on which it begins."
+        return (Finding("PERIOD_UNCLEAR", detail, hint=CLOCK_HINT),)
+    if layout.clock is not None or not layout.ignored or not are_single(sheet, layout.ids):
+        return ()
+    clocks = [name for name in layout.ignored if has_clocks(sheet.columns[name])]
+    if not clocks or has_clock(sheet, layout.time):
+        return ()
+    detail = f"Times of day are not read: {', '.join(clocks)}. Each series has one row, which does not show whether they belong to its date."
+    return (Finding("PERIOD_UNCLEAR", detail, hint=CLOCK_HINT),)
 
 
 def _turn_back(times: Times, periods: ClockPeriods, sheet: Sheet) -> Times:
@@ -254,7 +279,7 @@ def _refuse_long(reading: ParsedTable) -> None:
 
 
 def _refuse_parts(reading: ParsedTable) -> None:
-    """Raise TableInvalid for a long file of one series whose times repeat since a column that is not used has a part of them."""
+    """Raise TableInvalid for a file without ids whose times repeat since a column that is not used has a part of them."""
     layout, columns = reading.layout, reading.sheet.columns
     if layout.ids or not any(is_time_part(name, columns[name]) for name in layout.ignored):
         return
@@ -299,6 +324,8 @@ def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:
     value = guess_value(reading.sheet, [name for name in layout.values if name != text])
     if value is not None and _is_beside(reading.sheet.columns[text]):
         return f"Give --value-column {quote(value)}, which leaves column {text!r} out: it does not name series."
+    if value is not None and has_clocks(reading.sheet.columns[text]):
+        return f"Give --value-column {quote(value)}, which leaves column {text!r} out, if it has times of day. {hint}"
     if hint != NUMBER_HINT:
         return hint
     if value is None or len(reading.times.faults):

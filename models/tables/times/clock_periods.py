@@ -20,10 +20,13 @@ FROM, UNTIL = (
 )
 """Names of the two columns, as `plain_name` returns them."""
 
-DAY, MOST_APART = 86_400, 60
-"""Seconds of a day, and most of them between the end of a period, as 00:14:59, and the start of the next."""
+DAY, HOUR, MOST_APART = 86_400, 3_600, 60
+"""Seconds of a day and an hour, and most of them between the end of a period, as 00:14:59, and the start of the next."""
 
 _CLOCK = re.compile(r"(\d{1,2})(?::([0-5]\d)(?::([0-5]\d)(?:[.,]\d+)?)?)?(?: ?([ap])\.?m\.?)?(?: uhr)?", re.IGNORECASE)
+
+FIRST_ROWS = 50
+"""Rows by which most files are seen to have several rows of a series."""
 
 Integers = NDArray[np.int64]
 
@@ -36,18 +39,21 @@ class ClockPeriods:
         start: Column with the time of day at which each begins.
         end: Column with the one at which it ends.
         is_late: Rows dated by the midnight at which or after which they end, so that they begin on the day before, (rows,).
+        is_unclear: Rows over midnight of which nobody can tell whether they are dated so; they are read as if not, (rows,).
     """
 
     start: str
     end: str
     is_late: NDArray[np.bool_]
+    is_unclear: NDArray[np.bool_]
 
 
 def find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: Collection[str | None]) -> ClockPeriods | None:
     """Return the periods that begin and end at times of day, as `Zeit von` and `Zeit bis` say.
 
-    None if no such columns are free, if the dates of each series differ and are whole without them, or if most periods do
-    not begin where another one of the series ends: then they are opening hours or shifts.
+    None if no such columns are free, or if most periods do not begin where another one of the series ends: then they are
+    opening hours or shifts. If the dates of each series differ, they are whole without them, but for a meter that sends
+    its newest row: one period of up to an hour, or two around midnight.
 
     Args:
         sheet: The file.
@@ -56,16 +62,16 @@ def find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: Collection[
         taken: Columns of another use.
     """
     free = [name for name in sheet.names if name != time and name not in taken]
-    start, end = (next((one for one in free if form.fullmatch(_bare(one))), None) for form in (FROM, UNTIL))
+    start, end = find_names(free)
     if start is None or end is None:
         return None
-    starts, ends = _seconds(sheet.columns[start]), _seconds(sheet.columns[end])
-    if starts is None or ends is None or (starts == DAY).any() or 2 * np.sum(ends > starts) < len(starts):
+    starts, ends = seconds_of(sheet.columns[start]), seconds_of(sheet.columns[end])
+    if starts is None or ends is None or (starts == DAY).any():
         return None
-    dates, series = _codes(sheet.columns[time]), np.zeros(len(starts), dtype=np.int64)
-    for name in ids:
-        series = np.unique(np.stack([series, _codes(sheet.columns[name])]), axis=1, return_inverse=True)[1].ravel()
-    if np.unique(np.stack([series, dates]), axis=1).shape[1] == len(dates):
+    dates, series = _codes(sheet.columns[time]), _series_of(sheet, ids)
+    if not _are_repeated(series, dates):
+        return _newest((start, end), series, starts, ends)
+    if 2 * np.sum(ends > starts) < len(starts):
         return None
     order = np.argsort(series, kind="stable")
     shares = [_share_that_follows(series[one], starts[one], ends[one]) for one in (order, order[::-1])]
@@ -75,7 +81,58 @@ def find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: Collection[
     if min(shares) < SHARE_OF_ENDS:  # else, with two periods a day, nobody can say whether the file rises
         rising = order if shares[0] > shares[1] else order[::-1]
         is_late[rising] = _are_late(series[rising], dates[rising], starts[rising], ends[rising])
-    return ClockPeriods(start, end, is_late)
+    return ClockPeriods(start, end, is_late, np.zeros(len(dates), dtype=np.bool_))
+
+
+def dates_repeat(sheet: Sheet, time: str, ids: Sequence[str]) -> bool:
+    """Return whether a series has a date twice."""
+    return _are_repeated(_series_of(sheet, ids), _codes(sheet.columns[time]))
+
+
+def are_single(sheet: Sheet, ids: Sequence[str]) -> bool:
+    """Return whether each series has one row."""
+    rows = len(sheet.rows)
+    if not ids:
+        return rows == 1
+    cells = [as_time_text(sheet.columns[name].slice(0, FIRST_ROWS)).to_pylist() for name in ids]
+    if len(set(zip(*cells, strict=True))) < min(rows, FIRST_ROWS):  # mostly the first rows tell
+        return False
+    return len(np.unique(_series_of(sheet, ids))) == rows
+
+
+def find_names(names: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return which columns are named as the start and the end of a period."""
+    start, end = (next((one for one in names if form.fullmatch(_bare(one))), None) for form in (FROM, UNTIL))
+    return start, end
+
+
+def _series_of(sheet: Sheet, ids: Sequence[str]) -> Integers:
+    """Return a number for the series of each row."""
+    series = np.zeros(len(sheet.rows), dtype=np.int64)
+    for name in ids:
+        series = np.unique(np.stack([series, _codes(sheet.columns[name])]), axis=1, return_inverse=True)[1].ravel()
+    return series
+
+
+def _are_repeated(series: Integers, dates: Integers) -> bool:
+    return bool(np.unique(np.stack([series, dates]), axis=1).shape[1] < len(dates))
+
+
+def _newest(names: tuple[str, str], series: Integers, starts: Integers, ends: Integers) -> ClockPeriods | None:
+    """Return the periods of series with one of up to an hour each, or two of which one ends and the other begins at midnight."""
+    lengths = (ends - starts) % DAY
+    if min(starts.min(), ends.min()) < 0 or lengths.min() == 0 or lengths.max() > HOUR:
+        return None
+    order = np.argsort(series, kind="stable")
+    pairs = np.flatnonzero(series[order][1:] == series[order][:-1])
+    if len(pairs) and np.diff(pairs).min(initial=2) < 2:  # noqa: PLR2004 - three rows
+        return None
+    before, after = order[pairs], order[pairs + 1]
+    forth, back = ((starts[b] == 0) & (-ends[a] % DAY <= MOST_APART) for a, b in ((before, after), (after, before)))
+    is_alone = np.ones(len(series), dtype=np.bool_)
+    is_alone[np.concatenate([before, after])] = False
+    never = np.zeros(len(series), dtype=np.bool_)
+    return ClockPeriods(*names, never, is_alone & (ends % DAY < starts)) if (forth | back).all() else None
 
 
 def _bare(name: str) -> str:
@@ -88,7 +145,7 @@ def _codes(column: Any) -> Integers:  # noqa: ANN401 - pyarrow's
     return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _seconds(column: Any) -> Integers | None:  # noqa: ANN401 - pyarrow's
+def seconds_of(column: Any) -> Integers | None:  # noqa: ANN401 - pyarrow's
     """Return times of day in seconds since midnight, -1 for empty cells; None if a cell is none."""
     texts = as_time_text(column).dictionary_encode().dictionary.to_pylist()
     found = [_second(text.strip()) for text in texts]

@@ -140,7 +140,7 @@ def all_forms() -> tuple[Form, ...]:
         _form("YY-MM-DD", r"(?P<year>\d{2})([-/])(?P<month>\d{2})\2(?P<day>\d{2})", order=YEAR_FIRST),
         *of_months,
         *map(_with_short_months, of_months),
-        _named("DD Mon YYYY in full", rf"{_DAY}\.?[-/ ](?P<short>[^\W\d_]{{3,12}})\.?[-/ ,]+{_YEAR}"),
+        _named("DD Mon YYYY in full", rf"{_DAY}\.?[-/ ](?P<short>[^\W\d_]{{3,12}})\.?[-/ ,]+{_YEAR}\.?"),
         _named("DD-Mon-YY", r"(?P<day>\d{1,2})([-/])(?P<short>[^\W\d_]{3,12})\.?\2(?P<year>\d{2})"),
         _named("YYQq", r"(?P<year>\d{2})[Qq](?P<quarter>[1-4])"),
         *_periods("quarter", 4, "[Qq]", "Qtr|Quarter|Quartal|Trimestre|Kwartaal|Kvartal"),

@@ -28,7 +28,7 @@ from models.tables.times.date_order import (
 )
 from models.tables.times.date_periods import read_periods, refuse_weeks
 from models.tables.times.misplaced import mend_octobers, refuse_moved_weeks
-from models.tables.times.months import refuse_doubtful_months
+from models.tables.times.months import in_english, refuse_doubtful_months
 
 READ_HINT = "If that is wrong, give --date-format."
 DEFAULT_STYLE = "YYYY-MM-DD"
@@ -283,7 +283,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     refuse_half_read(texts, place)
     refuse_weeks(texts, place)
     refuse_doubtful_months(texts, place)
-    texts, mended = mend_octobers(texts, place)
+    written, (texts, mended) = texts, mend_octobers(in_english(texts), place)
     forms = fitting_forms(texts)
     if not forms:
         faults = {at: place.fault(at, text, "is not a date", advise_date(text)) for at, text in enumerate(texts)}
@@ -306,13 +306,13 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
             like = (
                 ""
                 if form.usual and form.pattern.fullmatch(texts[at])
-                else f" like {texts[example]!r} (row {place.rows[example]})"
+                else f" like {written[example]!r} (row {place.rows[example]})"
             )
-            faults[at] = place.fault(at, texts[at], f"is not a date{like}", advise_date(texts[at]))
+            faults[at] = place.fault(at, written[at], f"is not a date{like}", advise_date(written[at]))
     faults |= lone_years(texts, place)
     stamp = found[example]
     detail = (
-        f"{texts[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}."
+        f"{written[example]!r} is read as {stamp[0].isoformat(' ')[: 10 if stamp[0] == stamp[0].replace(hour=0, minute=0, second=0, microsecond=0) else 19]}."
         if stamp
         else ""
     )

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from models.calendar.eras import era_of, may_have_era
+from models.calendar.eras import Era, era_of, may_have_era
 from models.calendar.timestamps import Timestamps
-from models.tables.faults import TIME, TableInvalid
+from models.tables.faults import TIME, CellFault
 from models.tables.sheet import Rows
 
 WRITTEN = " If the year is right, say how dates are written, as with --date-format {}."
 _YEAR_FIRST = re.compile(r"\d{4}(?:([-/.])\d{1,2}(\1\d{1,2})?)?")
 
 
-def refuse_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any = None) -> None:  # noqa: ANN401 - pyarrow's
-    """Raise TableInvalid if all dates of a series are of years that look like those of another era: weekdays would be wrong.
+def find_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any = None) -> dict[int, CellFault]:  # noqa: ANN401 - pyarrow's
+    """Return a fault for each row of the series whose years all look like those of another era: weekdays would be wrong.
 
     Args:
         walls: Wall clocks, NaT for a wrong cell, shape (rows,).
@@ -23,29 +23,32 @@ def refuse_eras(walls: Timestamps, column: Any, name: str, rows: Rows, ids: Any 
         name: Of the column.
         rows: Row of the file of each.
         ids: Id of the series of each row, a pyarrow dictionary; None for a file of one series, or a wide one.
+
+    Raises:
+        TableInvalid: If all series are such.
     """
     known = np.flatnonzero(~np.isnat(walls))
     if not may_have_era(walls[known]):
-        return
+        return {}
     codes = np.zeros(len(walls), dtype=np.int64)
     if ids is not None:
         codes = ids.indices.to_numpy()
     order = known[np.argsort(codes[known], kind="stable")]
-    for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        _refuse_era(walls, column, name, rows, members)
+    series = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    found = [(members, era) for members in series if (era := era_of(walls[members])) is not None]
+    if found and len(found) == len(series):
+        at, era = int(found[0][0][0]), found[0][1]
+        raise _fault(era, walls[at], str(column[at]), name, int(rows[at])).error()
+    return {
+        at: _fault(era, walls[at], str(column[at]), name, int(rows[at]))
+        for members, era in found
+        for at in members.tolist()
+    }
 
 
-def _refuse_era(walls: Timestamps, column: Any, name: str, rows: Rows, members: Rows) -> None:  # noqa: ANN401 - pyarrow's
-    era = era_of(walls[members])
-    if era is not None:
-        at = int(members[0])
-        cell = str(column[at])
-        raise TableInvalid(
-            era.detail(walls[at], cell),
-            hint=era.hint(walls[at]) + WRITTEN.format(_form_of(cell.strip())),
-            place=f", row {rows[at]}, column {name!r}",
-            about=TIME,
-        )
+def _fault(era: Era, wall: np.datetime64, cell: str, name: str, row: int) -> CellFault:
+    hint = era.hint(wall) + WRITTEN.format(_form_of(cell.strip()))
+    return CellFault(row, name, TIME, cell, era.what(wall), hint)
 
 
 def _form_of(cell: str) -> str:

@@ -10,8 +10,8 @@ from models.errors import Finding
 from models.tables.cells import as_time_text
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Sheet
-from models.tables.times.date_forms import looks_dated
-from models.tables.times.months import ALL_MONTHS, doubt_about, find_doubt
+from models.tables.times.date_forms import SAMPLE, looks_dated
+from models.tables.times.months import ALL_MONTHS, doubt_about, find_doubt, in_english
 
 YEARS, MONTHS_OF = ("year", "jahr", "yr", "yyyy"), ("month", "monat", "mm")
 DAYS, WEEKS, QUARTERS = ("day", "tag", "dd"), ("week", "woche", "kw", "isoweek"), ("quarter", "quartal")
@@ -101,8 +101,21 @@ def is_time_part(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     if plain_part(name) in PARTS_OF_YEARS:
         parts = pc.match_substring_regex(as_time_text(column).drop_null(), r"^\s*[A-Za-z]{0,4}[ .]?\d{1,2}\s*$")
         return bool(len(parts) and pc.all(parts).as_py())
-    clocks = pc.match_substring_regex(as_time_text(column).drop_null(), _CLOCK)
-    return bool(len(clocks) and pc.all(clocks).as_py())
+    return has_clocks(column)
+
+
+def has_clocks(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether the cells of a column are times of day such as 08:00."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_time(column.type):
+        return True
+    for cells in (column.slice(0, SAMPLE), column):  # mostly the first cells are none
+        clocks = pc.match_substring_regex(as_time_text(cells).drop_null(), _CLOCK)
+        if len(clocks) and not pc.all(clocks).as_py():
+            return False
+    return bool(len(clocks))
 
 
 def join_date(sheet: Sheet, used: Collection[str | None]) -> Sheet:
@@ -149,7 +162,8 @@ def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str
     """Return the sheet with names of months and quarters, as `January` and `Qtr 1`, as numbers; without quarters beside months."""
     months, quarters = (next((lower[one] for one in names if one in lower), None) for names in (MONTHS_OF, QUARTERS))
     columns = dict(sheet.columns)
-    _refuse_doubtful_months(sheet, months)
+    if months is not None:
+        columns[months] = _named_in_english(columns[months], months)
     for name, number in ((months, _number_of_month), (quarters, _number_of_quarter)):
         if name is not None:
             columns[name] = _each(as_time_text(columns[name]), number)
@@ -164,13 +178,23 @@ def _number_months(sheet: Sheet, lower: dict[str, str]) -> tuple[Sheet, dict[str
     return numbered, lower
 
 
-def _refuse_doubtful_months(sheet: Sheet, name: str | None) -> None:
-    """Raise TableInvalid if a column of months has a name that may be one of two, and no other that tells which."""
-    texts = as_time_text(sheet.columns[name]).drop_null().unique().to_pylist() if name is not None else []
+def _named_in_english(column: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a column of months with those in English that are others in two languages.
+
+    Raises:
+        TableInvalid: If no other name in the column tells the language.
+    """
+    texts = as_time_text(column).drop_null().unique().to_pylist()
     doubt = find_doubt(texts)
     if doubt is not None:
         detail, hint = doubt_about(doubt.strip())
         raise TableInvalid(detail, hint=hint, place=f", column {name!r}", about=TIME)
+    named = in_english(texts)
+    return (
+        column
+        if named is texts
+        else _each(as_time_text(column), dict(zip(map(str.strip, texts), named, strict=True)).__getitem__)
+    )
 
 
 def _each(column: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - pyarrow's

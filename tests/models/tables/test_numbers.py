@@ -158,3 +158,59 @@ def test_the_cell_that_is_not_like_the_others_is_the_wrong_one(usual: str, odd: 
 def test_a_currency_before_whole_numbers_is_left_out_of_a_named_column() -> None:
     """Others may have names of pallets."""
     np.testing.assert_array_equal(read(["USD 2000", "USD 2196"], NumberStyle(named=True)).values, [2000, 2196])
+
+
+@pytest.mark.parametrize(
+    "mark", ["Rp", "Rp.", "RM", "AED", "₪", "₹", "₫", "R$", "CHF", "Fr.", "zł", "Kč", "kr", "kr.", "Rs.", "TL", "S/"]
+)
+@pytest.mark.parametrize(
+    "form", ["{} 1,234.50", "{}1,234.50", "1,234.50 {}", "1,234.50{}", "-{}1,234.50", "{} -1,234.50"]
+)
+def test_a_currency_stands_before_or_after_a_number(mark: str, form: str) -> None:
+    """With a space or without one, whichever it is."""
+    sign = -1 if "-" in form else 1
+
+    assert read([form.format(mark), form.replace("1,234.50", "5.00").format(mark)]).values.tolist() == [
+        1234.5 * sign,
+        5 * sign,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "zero"),
+    [
+        ("$ 1.50", "$ -"),
+        (" $1.50 ", " $-   "),
+        ("1.50 €", "- €"),
+        (" 1.50 € ", " -   € "),
+        ("Rp 1.50", "Rp \u2013"),
+        (" 1.50 ", " -   "),
+    ],
+)
+def test_a_dash_of_excels_accounting_is_0(number: str, zero: str) -> None:
+    """In a column of this format, with a warning that has the rows."""
+    found = read([number, zero, number, zero])
+
+    assert found.values.tolist() == [1.5, 0, 1.5, 0]
+    assert any("(row 3)" in one.detail and "(row 5): read as 0" in one.detail for one in found.findings)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1.50", "-"],
+        ["$1.50", "-"],
+        [" 1.50", " - "],
+        ["1.50 ", " -   "],
+        [" 1.50 ", " - "],
+        ["$1.50", "€ -"],
+        ["1.50 kg", "- kg"],
+        ["$ -", "$ -"],
+    ],
+)
+def test_any_other_dash_is_no_number(cells: list[str]) -> None:
+    """It may stand for a missing value."""
+    assert (
+        1 in read([*cells[:1] * 9, cells[1]] if cells[0] != cells[1] else cells).faults
+        or read([cells[0]] * 9 + cells[1:]).faults
+    )

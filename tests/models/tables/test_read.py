@@ -355,7 +355,8 @@ def test_typed_days_are_joined_to_typed_times() -> None:
     found = read_columns(sheet, USUAL)
 
     assert found.times.walls.astype(str).tolist() == ["2024-01-31T00:00:00.000000", "2024-01-31T06:30:00.000000"]
-    typed = make_sheet(["d", "t", "y"], [days, pa.array([dt.time(6, 30)] * 2), column_of([1.0, 2.0])], np.array([2, 3]))
+    clock = pa.array([dt.time(6, 30), dt.time(7)])
+    typed = make_sheet(["d", "t", "y"], [days, clock, column_of([1.0, 2.0])], np.array([2, 3]))
     assert read_columns(typed, USUAL).times.walls[0] == np.datetime64("2024-01-31T06:30")
 
 

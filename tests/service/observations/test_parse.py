@@ -452,3 +452,13 @@ def test_a_stored_series_of_old_times_may_be_corrected(first: str, *, is_near: b
     parsed = parse_observations(body, NONE, LIMIT, lambda _: {"a": stored})
 
     assert (parsed.refused == 0) == is_near
+
+
+def test_one_series_of_another_era_does_not_refuse_the_others_of_a_file() -> None:
+    """As of a JSON body."""
+    rows = [f"{name},{year}-0{month}-01,1" for name, year in (("IR", 1402), ("DE", 2022)) for month in range(1, 5)]
+
+    parsed = parse_observations("\n".join(["id,ds,y", *rows]).encode(), CSV, LIMIT)
+
+    assert (parsed.observations.names, parsed.accepted, parsed.refused) == (("DE",), 4, 4)
+    assert "in the year 1402" in parsed.faults[0].finding.detail

@@ -116,6 +116,45 @@ def test_hours_that_differ_and_a_format_of_dates_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ("13:45,14:00", "2024-01-31T13:45"),
+        ("13:45:00,13:59:59", "2024-01-31T13:45"),
+        ("13,14", "2024-01-31T13:00"),
+        ("1:00 PM,2:00 PM", "2024-01-31T13:00"),
+        ("23:45,24:00", "2024-01-31T23:45"),
+        ("23:45,00:00", "2024-01-31T23:45"),
+    ],
+)
+@pytest.mark.parametrize("ids", ["A", "AB"])
+def test_the_newest_row_of_a_meter_has_its_time(hours: str, expected: str, ids: str) -> None:
+    """A period of up to an hour, alone; over midnight nobody knows of which day it has the date, which is said."""
+    found = read(["id,date,from,to,value", *(f"{one},2024-01-31,{hours},5" for one in ids)])
+
+    assert stamps(found) == [expected] * len(ids)
+    assert ("PERIOD_UNCLEAR" in {one.code for one in found.findings}) == hours.startswith("23")
+
+
+def test_two_rows_around_midnight_have_their_times() -> None:
+    """Of a series, in any order."""
+    rows = ["A,2024-01-31,23:45,00:00,5", "A,2024-02-01,00:00,00:15,6"]
+
+    for lines in (rows, rows[::-1]):
+        found = read(["id,date,from,to,value", *lines])
+        assert sorted(stamps(found)) == ["2024-01-31T23:45", "2024-02-01T00:00"]
+        assert "PERIOD_UNCLEAR" not in {one.code for one in found.findings}
+
+
+@pytest.mark.parametrize("header", ["from,to", "opens,closes", "from,note", "note,until"])
+def test_a_row_alone_whose_times_are_not_read_is_named(header: str) -> None:
+    """They may be hours of a shop, or of the value."""
+    found = read([f"id,date,{header},value", "A,2024-01-31,08:00,18:00,5", "B,2024-01-31,08:00,18:00,5"])
+
+    assert stamps(found) == ["2024-01-31T00:00"] * 2
+    assert [one.code for one in found.findings] == ["PERIOD_UNCLEAR", "COLUMNS_IGNORED"]
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         [f"2024-01-0{day},{hours},1" for day in (1, 2, 3) for hours in ("08:00,12:00", "13:00,17:00")],

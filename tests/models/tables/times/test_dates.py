@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from models.calendar.timestamps import NO_OFFSET
-from models.tables.faults import TableInvalid
+from models.tables.faults import CellFault, TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.read import read_columns, read_sheet
 from models.tables.times.date_forms import is_dated
 from models.tables.times.dates import Times, read_times
-from models.tables.times.eras import refuse_eras
+from models.tables.times.eras import find_eras
 
 
 def read(cells: list[Any], form: str | None = None) -> Times:
@@ -21,10 +23,10 @@ def read(cells: list[Any], form: str | None = None) -> Times:
     return read_times(pa.array(cells), "ds", np.arange(2, 2 + len(cells)), form)
 
 
-def check_eras(cells: list[Any], ids: list[str] | None = None) -> None:
-    """Read cells, and look at the era of each series."""
+def check_eras(cells: list[Any], ids: list[str] | None = None) -> dict[int, CellFault]:
+    """Read cells, and return the faults of the eras of their series."""
     rows = np.arange(2, 2 + len(cells))
-    refuse_eras(
+    return find_eras(
         read(cells).walls, pa.array(cells), "ds", rows, None if ids is None else pa.array(ids).dictionary_encode()
     )
 
@@ -330,9 +332,12 @@ def test_each_series_has_its_era() -> None:
     """A Persian series beside a Gregorian one is found."""
     days = ["2022-01-01", "1402-01-01", "2022-02-01", "1402-02-01"]
 
-    check_eras(days)
-    with pytest.raises(TableInvalid, match=r"Row 3, column 'ds': '1402-01-01'.*--date-format %Y-%m-%d"):
-        check_eras(days, ["DE", "IR"] * 2)
+    assert not check_eras(days)
+    found = check_eras(days, ["DE", "IR"] * 2)
+    assert [(one.row, one.cell) for one in found.values()] == [(3, "1402-01-01"), (5, "1402-02-01")]
+    assert "--date-format %Y-%m-%d" in found[1].hint
+    with pytest.raises(TableInvalid, match=r"Row 2, column 'ds': '1402-01-01'"):
+        check_eras(days[1::2] * 2, ["AF", "AF", "IR", "IR"])
     with pytest.raises(TableInvalid, match=r"--date-format %Y/%m[.]"):
         check_eras(["1402/01", "1402/02"])
 
@@ -396,8 +401,43 @@ def test_the_end_of_a_day_is_the_next_midnight() -> None:
 
 
 @pytest.mark.parametrize("cell", ["1. listopad 2024", "1 lis 2024", "1. lip 2024", "1 listopada 2024"])
-def test_a_month_of_polish_and_croatian_counts_beside_a_polish_one_only(cell: str) -> None:
-    """October in Croatian is November in Polish, June is July."""
-    with pytest.raises(TableInvalid, match=r"as in Polish. Write months as 2024-10"):
-        read([cell, "1. svibanj 2024"])
-    assert read([cell, "1 października 2024"]).walls.astype("M8[M]").astype(str).tolist()[0] in {"2024-07", "2024-11"}
+def test_a_month_of_polish_and_croatian_is_that_of_the_others(cell: str) -> None:
+    """October in Croatian is November in Polish and Czech, June is July; alone, and among others of both, nobody knows."""
+    for others in ([], ["1. svibanj 2024", "1 maja 2024"]):
+        with pytest.raises(TableInvalid, match=r"as in Polish. Write months as 2024-10"):
+            read([cell, *others])
+    found = {
+        other: str(read([cell, f"1 {other} 2024"]).walls[0])[:7]
+        for other in ("października", "marca", "srpna", "rujna")
+    }
+
+    polish, croatian = ("2024-07", "2024-06") if "lip" in cell else ("2024-11", "2024-10")
+    assert found == {"października": polish, "marca": polish, "srpna": polish, "rujna": croatian}
+
+
+@pytest.mark.parametrize(("name", "month"), [("listopada", "2024-10"), ("lis", "2024-10"), ("lip", "2024-07")])
+def test_a_31st_tells_the_language_of_a_month(name: str, month: str) -> None:
+    """Neither November nor June has one; the message has the cell as it is."""
+    found = read([f"{day}. {name} 2024." for day in (30, 31)])
+
+    assert found.walls.astype("M8[D]").astype(str).tolist() == [f"{month}-30", f"{month}-31"]
+    assert f"'30. {name} 2024.'" in found.findings[0].detail
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "siječanj veljača ožujak travanj svibanj lipanj srpanj kolovoz rujan listopad studeni prosinac",
+        "siječnja veljače ožujka travnja svibnja lipnja srpnja kolovoza rujna listopada studenoga prosinca",
+        "leden únor březen duben květen červen červenec srpen září říjen listopad prosinec",
+        "ledna února března dubna května června července srpna září října listopadu prosince",
+    ],
+)
+def test_croatian_and_czech_months_are_read(names: str) -> None:
+    """In nominative and genitive, also as a column beside years."""
+    months = [f"2024-{month:02d}" for month in range(1, 13)]
+    lines = [f"2024,{name},1" for name in names.split()]
+    table = read_columns(read_sheet("\n".join(["year,month,y", *lines]).encode()), ReadOptions())
+
+    assert read([f"1. {name} 2024" for name in names.split()]).walls.astype("M8[M]").astype(str).tolist() == months
+    assert table.times.walls.astype("M8[M]").astype(str).tolist() == months
