@@ -25,7 +25,7 @@ from service.store.newest_observations import newest_window
 from service.store.scoring.counting import count_disputed, count_due, count_truths
 from service.store.scoring.rollups import DAY, Period
 from service.store.scoring.score_filter import ScoreFilter
-from service.store.scoring.score_sums import GroupKey, Rows, sum_scores
+from service.store.scoring.score_sums import GroupKey, Rows, sum_scores_and_steps
 from service.store.scoring.scored_forecasts import ScoredForecast, list_scored_forecasts
 
 SHOWN_LEVEL = 80.0
@@ -66,14 +66,14 @@ def query_accuracy(
     """Return the response as data; call it from a thread. Raise DatabaseUnreachable if the database does not answer."""
     where, since, truths = _apply_window(database, query)
     keys: tuple[GroupKey, ...] = ("model", *query.by)
-    rows = sum_scores(database, where, keys, query.period, query.limit + 1)
+    rows, steps = sum_scores_and_steps(database, where, keys, query.period, query.limit + 1)
     shown = list_scored_forecasts(database, where, query.forecasts) if query.forecasts else []
     return {
         "rows": _rows(keys, rows[: query.limit], find_backtest),
         "truncated": len(rows) > query.limit,
         "drift": {
             "inputs": _input_drift(inputs, [one for one in champions if where.model in {None, one.name}]),
-            "errors": _error_drift(database, where, find_backtest),
+            "errors": _error_drift(steps, find_backtest),
         },
         "forecasts": [_forecast(one) for one in shown],
         "since": since,
@@ -119,9 +119,9 @@ def live_figures(
         DatabaseUnreachable: If the database does not answer.
     """
     where, _, truths = _apply_window(database, query)
-    rows = sum_scores(database, where, ("model", "version"))
+    rows, steps = sum_scores_and_steps(database, where, ("model", "version"))
     found = accuracy_figures(rows[0][1]) if rows else {}
-    compared = _compared(database, where, find_backtest).get((str(where.model), str(where.version)))
+    compared = _compared(steps, find_backtest).get((str(where.model), str(where.version)))
     drifts = [
         FeatureDrift(feature, drift.confirmed_index, drift.confirmed_inputs)
         for champion, features in inputs.drifts(champions)
@@ -141,16 +141,15 @@ def live_figures(
     )
 
 
-def _compared(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> dict[tuple[str, str], ErrorDecay]:
-    """Return the live errors of each model's version compared with its backtest, if it has one."""
-    rows = sum_scores(database, where, ["model", "version", "step"])
-    steps = by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in rows])
-    found = {key: compare_with_backtest(live, find_backtest(*key)) for key, live in steps.items()}
+def _compared(steps: Rows, find_backtest: FindBacktest) -> dict[tuple[str, str], ErrorDecay]:
+    """Return the live errors of each model's version compared with its backtest, if it has one; by model, version and step."""
+    live = by_version([((str(m), str(v), int(s)), one) for (m, v, s), one in steps])
+    found = {key: compare_with_backtest(one, find_backtest(*key)) for key, one in live.items()}
     return {key: one for key, one in found.items() if one is not None}
 
 
-def _error_drift(database: Database, where: ScoreFilter, find_backtest: FindBacktest) -> list[dict[str, Any]]:
-    """Return the live errors of each version compared with its backtest, as the response has them."""
+def _error_drift(steps: Rows, find_backtest: FindBacktest) -> list[dict[str, Any]]:
+    """Return the live errors of each version compared with its backtest, as the response has them; as `_compared`."""
     return [
         {
             "model": model,
@@ -161,7 +160,7 @@ def _error_drift(database: Database, where: ScoreFilter, find_backtest: FindBack
             "ratio": compared.ratio,
             "naive_ratio": compared.naive_ratio,
         }
-        for (model, version), compared in _compared(database, where, find_backtest).items()
+        for (model, version), compared in _compared(steps, find_backtest).items()
     ]
 
 

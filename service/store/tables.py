@@ -27,7 +27,7 @@ from sqlalchemy import (
 SCHEMA = "almanac"
 """PostgreSQL's schema; SQLite has none, and the engine leaves it out."""
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a database that has it starts without importing Alembic."""
 
 ID_LENGTH = 256
@@ -117,7 +117,7 @@ scores = Table(
     Column("day", Integer, nullable=False, server_default="0", comment="of the step, local, days since 1970"),
     Column("counts", Boolean, nullable=False, server_default=false(), comment="of equal steps only one counts"),
     Index("ix_scores_scored", "scored_at"),
-    Index("ix_scores_timestamp_step", "timestamp", "step"),
+    Index("ix_scores_timestamp_step_day", "timestamp", "step", "day"),
 )
 
 

@@ -4,10 +4,10 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Integer, Table, func, literal_column, select
 
 from service.store.database import Database, storable
 from service.store.scoring.rollups import DAY
@@ -130,6 +130,16 @@ class ScoreFilter:
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions in SQL, on `scores` joined with `forecasts`."""
         return [scores.c.counts, *self.of_forecasts(), *self.of_scores()]
+
+    def sqlite_conditions(self) -> list[ColumnElement[bool]]:
+        """Return what `conditions` returns, for SQLite: it reads the scores of a time by place, not as the index lists them.
+
+        In half of the time: those of one forecast lie side by side.
+        """
+        if self.series is not None or self.reads_series or self._moments() == (None, None):
+            return self.conditions()
+        places = select(literal_column("rowid", Integer)).select_from(scores).where(*self.of_scores()).correlate(None)
+        return [scores.c.counts, *self.of_forecasts(), literal_column(f"{scores.name}.rowid").in_(places)]
 
     def within(self, first: int | None, end: int | None) -> Self:
         """Return this filter, only for the days from `first` on and before `end`."""
@@ -279,17 +289,6 @@ def count_series(database: Database, where: ScoreFilter) -> int:
             *first.of_months(sums_by_series_step)
         )
         return connection.scalar(query) or 0
-
-
-def versions_and_steps(database: Database, where: ScoreFilter) -> list[dict[str, Any]]:
-    """Return the models, versions and steps that have scores on the days of a filter."""
-    of, days = sums_by_step.c, DayRange.of(where)
-    query = select(of.model, of.version, of.step).where(of.scores > 0)
-    query = query.where(*replace(where, series=None).of_rollup(sums_by_step))
-    query = query if days.first is None else query.where(of.day >= days.first)
-    query = query if days.end is None else query.where(of.day < days.end)
-    with database.reading() as connection:
-        return [dict(row._mapping) for row in connection.execute(query.distinct())]  # noqa: SLF001 (SQLAlchemy's public name)
 
 
 def are_all_steps(database: Database, where: ScoreFilter) -> bool:

@@ -6,7 +6,7 @@ or a moment cuts off a week, are summed from the scores themselves, of the first
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,14 +14,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, Table, cast, func, selec
 
 from service.store.database import Database
 from service.store.scoring.rollups import DAY, SUMS, Period, ScoreSums, period_of, sums_of_scores
-from service.store.scoring.score_filter import (
-    DayRange,
-    ScoreFilter,
-    Unit,
-    are_all_steps,
-    count_series,
-    versions_and_steps,
-)
+from service.store.scoring.score_filter import LONG, DayRange, ScoreFilter, Unit, are_all_steps, count_series
 from service.store.tables import (
     forecasts,
     scores,
@@ -32,6 +25,7 @@ from service.store.tables import (
 )
 
 GroupKey = Literal["model", "version", "step", "series", "period"]
+STEPS: tuple[GroupKey, ...] = ("model", "version", "step")
 Key = tuple[str | int, ...]
 Rows = list[tuple[Key, ScoreSums]]
 Selects = list[tuple[Select[*tuple[Any, ...]], int]]
@@ -66,21 +60,57 @@ def sum_scores(
     Raises:
         DatabaseUnreachable: If the database does not answer.
     """
-    if limit is not None and "series" in by:
-        return _sum_first(database, where, by, period, limit)
+    if limit is not None and "series" in by and _reads_parts(where, by):
+        steps = _run(database, _plan(database, where, STEPS, period), has_keys=True, limit=None)
+        return _sum_first(database, where, by, period, limit, steps)
     return _run(database, _plan(database, where, by, period), has_keys=bool(by), limit=limit)
 
 
-def _sum_first(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, limit: int) -> Rows:
-    """Return the first rows of `sum_scores`: the sums of the first series, and of more until there are enough."""
+def sum_scores_and_steps(
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period = "month", limit: int | None = None
+) -> tuple[Rows, Rows]:
+    """Return what `sum_scores` returns for one key or more, and the sums by model, version and step.
+
+    What a time of day cuts off is read once for both if there is no key `series`, and else finds the first series sooner.
+    Arguments and errors are those of `sum_scores`.
+    """
+    is_short = period != "day" or DayRange.of(where).number <= LONG
+    finest: tuple[GroupKey, ...] = (*STEPS, "period") if is_short and "period" in by and "series" not in by else STEPS
+    steps = _run(database, _plan(database, where, finest, period), has_keys=True, limit=None)
+    if {*by} <= {*finest}:
+        return _fold(steps, finest, by)[:limit], _fold(steps, finest, STEPS)
+    steps = _fold(steps, finest, STEPS)
+    if limit is not None and "series" in by and _reads_parts(where, by):
+        return _sum_first(database, where, by, period, limit, steps), steps
+    return sum_scores(database, where, by, period, limit), steps
+
+
+def _fold(rows: Rows, keys: Sequence[GroupKey], by: Sequence[GroupKey]) -> Rows:
+    """Return the sums of rows by some of their keys, in the order of the values."""
+    if tuple(keys) == tuple(by):
+        return rows
+    values = operator.itemgetter(*(keys.index(key) for key in by))
+    found: dict[Any, ScoreSums] = {}
+    for key, sums in rows:
+        value = values(key)
+        found[value] = found[value] + sums if value in found else sums
+    return sorted((value if len(by) > 1 else (value,), sums) for value, sums in found.items())
+
+
+def _sum_first(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database, where: ScoreFilter, by: Sequence[GroupKey], period: Period, limit: int, steps: Rows
+) -> Rows:
+    """Return the first rows of `sum_scores`: the sums of the first series, and of more until there are enough.
+
+    `steps` are the sums by model, version and step.
+    """
     keys: list[GroupKey] = [key for key in by if key != "period"]
-    if not _reads_parts(where, by):
+    if len({key[:2] for key, _ in steps}) == 1:  # the primary keys of rollups begin with them
+        where = replace(where, model=str(steps[0][0][0]), version=str(steps[0][0][1]))
+    number = count_series(database, where)
+    if "step" not in by and limit > number // 2:  # one scan finds them all
         return _run(database, _plan(database, where, by, period), has_keys=True, limit=limit)
-    there = versions_and_steps(database, where)
-    if len({(one["model"], one["version"]) for one in there}) == 1:  # the primary keys of rollups begin with them
-        where = replace(where, model=there[0]["model"], version=there[0]["version"])
-    listed = _list_groups(database, where, keys, period if "period" in by else None, SPARE * limit)
-    known, number = _only_there(listed, keys, there), count_series(database, where)
+    known = _list_there(database, where, keys, period if "period" in by else None, SPARE * limit, steps)
     found: Rows = []
     most, group_of = limit, operator.itemgetter(*(by.index(key) for key in keys))
     while len(found) < limit:
@@ -136,13 +166,25 @@ def _list_groups(
         yield from ((tuple(row[:-2]), min(row[-2], each * row[-1]) if each else 1) for row in found)
 
 
-def _only_there(
-    known: Iterable[tuple[Key, int]], keys: Sequence[GroupKey], there: Sequence[Mapping[str, Any]]
+def _list_there(  # noqa: PLR0913, PLR0917 (as `sum_scores`)
+    database: Database, where: ScoreFilter, keys: Sequence[GroupKey], period: Period | None, page: int, steps: Rows
 ) -> Iterator[tuple[Key, int]]:
-    """Yield the groups whose model, version and step have scores."""
-    places = [place for place, key in enumerate(keys) if key != "series"]
-    found = {tuple(one[keys[place]] for place in places) for one in there}
-    return (group for group in known if tuple(group[0][place] for place in places) in found)
+    """Yield what `_list_groups` yields, the groups whose model, version and step have sums."""
+    named = [key for key in keys if key != "series"]
+    places = [keys.index(key) for key in named]
+    there = {tuple(key[STEPS.index(one)] for one in named) for key, _ in steps}
+    for only in _filters_there(where, keys, steps):
+        listed = _list_groups(database, only, keys, period, page)
+        yield from (group for group in listed if tuple(group[0][place] for place in places) in there)
+
+
+def _filters_there(where: ScoreFilter, keys: Sequence[GroupKey], steps: Rows) -> Iterator[ScoreFilter]:
+    """Yield filters of the steps that have sums, for each version if these are the first keys."""
+    first = 2 if tuple(keys[:2]) == STEPS[:2] else 0
+    for names, some in itertools.groupby((key for key, _ in steps), lambda key: key[:first]):
+        ahead = [int(key[2]) for key in some]
+        one = replace(where, steps=(min(ahead), max(ahead)))
+        yield replace(one, model=str(names[0]), version=str(names[1])) if names else one
 
 
 def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], number: int) -> ScoreFilter:
@@ -281,7 +323,8 @@ def _scan(database: Database, where: ScoreFilter, by: Sequence[GroupKey], period
     }
     keys: list[ColumnElement[Any]] = [columns[key].label(f"by_{key}") for key in by]
     sums = [one.label(name) for name, one in zip(SUMS, sums_of_scores(), strict=True)]
-    query = select(*keys, *sums).select_from(scores).join(forecasts).where(*where.conditions())
+    conditions = where.conditions() if database.is_postgresql else where.sqlite_conditions()
+    query = select(*keys, *sums).select_from(scores).join(forecasts).where(*conditions)
     return query.group_by(*keys).order_by(*keys) if keys else query
 
 

@@ -14,7 +14,7 @@ from service.store.forecasts import delete_forecasts
 from service.store.scoring.rollups import DAY, ROLLUPS, Period
 from service.store.scoring.score_due import score_due
 from service.store.scoring.score_filter import ScoreFilter
-from service.store.scoring.score_sums import Rows, sum_scores
+from service.store.scoring.score_sums import STEPS, Rows, sum_scores, sum_scores_and_steps
 from service.store.tables import forecasts, metadata, series
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 from tests.service.score_scans import scan_scores
@@ -151,6 +151,10 @@ def test_the_sums_equal_a_full_scan(
         check(sum_scores(database, where, by, period), expected)
         for limit in (1, 3, 1_000):
             check(sum_scores(database, where, by, period, limit), expected[:limit])
+        if by:
+            found, steps = sum_scores_and_steps(database, where, by, period, 3)
+            check(found, expected[:3])
+            check(steps, scan_scores(database, where, STEPS))
 
 
 def test_a_migration_sums_the_scores_of_before(empty_url: str) -> None:
@@ -187,8 +191,8 @@ def downgrade(database: Database) -> None:
     columns = {"forecasts": ["is_evidence", "history_from", "history_timestamps", "history_values", "counted"]}
     columns["scores"] = ["day", "counts"]
     with database.writing() as connection:
-        for index in ("truth", "counted", "disputed"):
-            connection.execute(text(f"DROP INDEX {schema}ix_forecasts_{index}"))
+        for index in ("forecasts_truth", "forecasts_counted", "forecasts_disputed", "scores_timestamp_step_day"):
+            connection.execute(text(f"DROP INDEX {schema}ix_{index}"))
         for table, names in columns.items():
             for name in names:
                 connection.execute(text(f"ALTER TABLE {schema}{table} DROP COLUMN {name}"))
@@ -203,7 +207,6 @@ def downgrade(database: Database) -> None:
             "write_checks",
         ):
             connection.execute(text(f"DROP TABLE {schema}{table}"))
-        connection.execute(text(f"DROP INDEX {schema}ix_scores_timestamp_step"))
         connection.execute(text(f"CREATE INDEX ix_scores_timestamp ON {schema}scores (timestamp)"))
         connection.execute(text(f"UPDATE {schema}alembic_version SET version_num = '0001'"))  # noqa: S608
         raised = "UPDATE {}scores SET absolute_scaled_error = 999 WHERE absolute_scaled_error = 10"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from service.store.database import Database
 from service.store.scoring.rollups import DAY, Period, ScoreSums
@@ -126,6 +127,22 @@ def test_a_window_has_one_limit_of_time_at_each_end() -> None:
     limits = [str(one.left) for one in where.of_scores() if "timestamp" in str(one.left)]
 
     assert limits == ["scores.timestamp"] * 2
+
+
+def test_scores_of_a_time_are_read_by_place(database: Database) -> None:
+    """SQLite finds them in the index alone, of the wanted days and steps, and reads them in the order in which they are stored."""
+    if database.is_postgresql:
+        pytest.skip("PostgreSQL plans by statistics")
+    statements: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *of: statements.append((of[2], of[3])))
+
+    sum_scores(database, ScoreFilter(steps=(1, 2), until=DAY // 2, since_day=0), ["version", "step"])
+
+    (statement, values), *_ = [one for one in statements if one[0].startswith("SELECT")]
+    with database.reading() as connection:
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert plan[0].endswith("scores USING INTEGER PRIMARY KEY (rowid=?)")
+    assert any("USING COVERING INDEX ix_scores_timestamp_step_day" in one for one in plan)
 
 
 @pytest.mark.parametrize(
