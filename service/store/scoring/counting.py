@@ -1,5 +1,6 @@
 """Counting: which scores count as evidence: of forecasts whose history is confirmed, each truth once."""
 
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,36 +162,34 @@ def record_verdicts(connection: Connection, verdicts: Mapping[str, bool]) -> Non
             connection.execute(_CHANGE.values(is_evidence=verdict, **changes), {"ids": ids})
 
 
-def count_scores(connection: Connection, rows: Sequence[Row[Any]]) -> list[Step]:
-    """Let scores of forecasts that are evidence count: the first of a version, series, cutoff and step; return which.
-
-    A score that counts already goes on counting.
+def choose_counted(
+    connection: Connection, rows: Sequence[Row[Any]], waiting: Mapping[str, Sequence[int]]
+) -> list[Step]:
+    """Return which scores may count: the first of a version, series, cutoff and step, if none of these counts yet.
 
     Args:
         connection: The database.
-        rows: Of the table `forecasts`.
+        rows: Of the table `forecasts`, those that are evidence.
+        waiting: Steps by forecast id that are scored and do not count yet.
     """
-    if not rows:
-        return []
-    ids = [row.forecast_id for row in rows]
-    waiting = defaultdict(list)
-    for forecast_id, step in connection.execute(_WAITING, {"ids": ids}):
-        waiting[forecast_id].append(step)
-    taken = _counted_steps(connection, list(waiting))
-    marks: list[Step] = []
+    taken = _counted_steps(connection, [row.forecast_id for row in rows if waiting.get(row.forecast_id)])
+    chosen: list[Step] = []
     for row in sorted(rows, key=lambda row: (row.made_at, row.forecast_id)):
         steps = taken[_truth(row)]
-        free = [step for step in waiting[row.forecast_id] if step not in steps]
+        free = [step for step in waiting.get(row.forecast_id, ()) if step not in steps]
         steps.update(free)
-        marks += [(row.forecast_id, step) for step in free]
-    if marks:
-        connection.execute(_LET_COUNT, [{"of": forecast_id, "at": step} for forecast_id, step in marks])
-    return marks
+        chosen += [(row.forecast_id, step) for step in free]
+    return chosen
+
+
+def let_count(connection: Connection, steps: Sequence[Step]) -> None:
+    """Let scores count that are stored and did not."""
+    if steps:
+        connection.execute(_LET_COUNT, [{"of": forecast_id, "at": step} for forecast_id, step in steps])
 
 
 _SOME: BindParameter[Any] = bindparam("ids", expanding=True)
 _CHANGE = update(forecasts).where(forecasts.c.forecast_id.in_(_SOME))
-_WAITING = select(scores.c.forecast_id, scores.c.step).where(scores.c.forecast_id.in_(_SOME), ~scores.c.counts)
 _LET_COUNT = (
     update(scores).where(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at")).values(counts=True)
 )
@@ -208,16 +207,17 @@ def read_observations(
         first: Column of the oldest timestamp.
         last: Column of the newest.
     """
-    found: dict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
-    rows = connection.execute(_observations(first, last), {"ids": ids}).all() if ids else ()
-    for forecast_id, timestamp, value in rows:
-        stamps, values = found[forecast_id]
-        stamps.append(timestamp)
-        values.append(value)
-    return {
-        name: Observed.make(np.array(stamps, dtype=np.int64).view("M8[us]"), np.array(values, dtype=np.float64))
-        for name, (stamps, values) in found.items()
-    }
+    rows = connection.execute(_observations(first, last), {"ids": ids}).all() if ids else []
+    if not rows:
+        return {}
+    names, times, values = zip(*rows, strict=True)
+    codes: dict[str, int] = {}
+    of = np.array([codes.setdefault(name, len(codes)) for name in names])
+    order = np.argsort(of, kind="stable")
+    ends = np.cumsum(np.bincount(of))[:-1]
+    stamps = np.split(np.array(times, dtype=np.int64).view("M8[us]")[order], ends)
+    found = np.split(np.array(values, dtype=np.float64)[order], ends)
+    return {name: Observed.make(*one) for name, *one in zip(codes, stamps, found, strict=True)}
 
 
 @cache
@@ -252,8 +252,8 @@ _TRUTH = ("model", "version", "series_id", "first_timestamp")
 def _counted_steps(connection: Connection, ids: Sequence[str]) -> dict[tuple[Any, ...], set[int]]:
     """Return the steps that count already, by version, series and cutoff, for those of some forecasts."""
     found: dict[tuple[Any, ...], set[int]] = defaultdict(set)
-    for *truth, step in connection.execute(_counted(), {"ids": ids}) if ids else ():
-        found[tuple(truth)].add(step)
+    for row in connection.execute(_counted(), {"ids": ids}).all() if ids else ():
+        found[row[:-1]].add(row[-1])
     return found
 
 
@@ -270,8 +270,7 @@ def _counted() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _truth(row: Row[Any]) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in _TRUTH)
+_truth = operator.attrgetter(*_TRUTH)
 
 
 def count_due(database: Database) -> int:

@@ -2,15 +2,16 @@
 
 They are kept beside the scores. A week that two months share has two parts, so that both weeks and months consist of parts.
 
-Scores that are deleted have `remove_sums` before it, and scores that begin to count have `add_sums` after it, in one
-transaction that holds `lock_scores`.
+Scores that are deleted have `remove_sums` before it, and scores that begin to count have `add_sums` after it, or
+`add_new_sums` if they count from their first moment, in one transaction that holds `lock_scores`.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.store.many_rows import insert_many
 from service.store.tables import (
     forecasts,
     scores,
@@ -120,6 +122,49 @@ def remove_sums(connection: Connection, steps: Sequence[Step]) -> None:
 def add_sums(connection: Connection, steps: Sequence[Step]) -> None:
     """Add some scores to the sums, those that count."""
     _add_steps(connection, steps, 1)
+
+
+def add_new_sums(connection: Connection, new: Sequence[Mapping[str, Any]]) -> None:
+    """Add scores that are written in this transaction and count to the sums, without reading them.
+
+    Args:
+        connection: The database.
+        new: Columns of `scores`, and model, version and series_id of the forecast.
+    """
+    if not new:
+        return
+    days = np.array([one["day"] for one in new], dtype=np.int64)
+    months = days.astype("M8[D]").astype("M8[M]").astype("M8[D]").astype(np.int64)
+    weeks = np.maximum(days - (days + 3) % 7, months)
+    keyed = [
+        {**one, "month": month, "week": week, "scored_day": one["scored_at"] // DAY}
+        for one, month, week in zip(new, months.tolist(), weeks.tolist(), strict=True)
+    ]
+    sums = [_sums_of(one) for one in new]
+    for table in ROLLUPS:
+        names = [column.name for column in table.primary_key.columns]
+        key_of, found = operator.itemgetter(*names), dict[Any, ScoreSums]()
+        for one, values in zip(keyed, sums, strict=True):
+            key = key_of(one)
+            found[key] = found[key] + values if key in found else values
+        rows = [(*key, *values) for key, values in found.items()]
+        insert_many(connection, table, (*names, *SUMS), rows, added=SUMS)
+
+
+def _sums_of(one: Mapping[str, Any]) -> ScoreSums:
+    """Return the sums of one score, as `sums_of_scores`."""
+    error, inside_80, inside_95 = one["absolute_scaled_error"], one["covered_80"], one["covered_95"]
+    return ScoreSums(
+        1,
+        int(error is not None),
+        error or 0.0,
+        one["naive_scaled_error"] or 0.0,
+        one["scaled_pinball"] or 0.0,
+        int(inside_80 or 0),
+        int(inside_80 is not None),
+        int(inside_95 or 0),
+        int(inside_95 is not None),
+    )
 
 
 def drop_empty_sums(connection: Connection) -> None:

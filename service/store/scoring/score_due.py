@@ -1,14 +1,15 @@
 """Scoring of due forecasts: one replica claims them, compares them with the observations and writes their scores."""
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 import orjson
-from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, delete, exists, func, select, update
 
 from models.calendar.timestamps import to_local_times
 from models.calendar.zoned_grid import parse_frequency
@@ -16,10 +17,11 @@ from models.errors import AlmanacError
 from models.json_values import nan_if_none
 from service.store.blobs import decode_floats, decode_times, microseconds
 from service.store.database import Database
+from service.store.many_rows import insert_many
 from service.store.observations import Calendar
 from service.store.scoring.actuals import Floats, Observed, match_actuals
-from service.store.scoring.counting import count_scores, judge, read_observations, record_verdicts
-from service.store.scoring.rollups import Step, add_sums, lock_scores, remove_sums
+from service.store.scoring.counting import choose_counted, judge, let_count, read_observations, record_verdicts
+from service.store.scoring.rollups import Step, add_new_sums, add_sums, lock_scores, remove_sums
 from service.store.scoring.score import LoggedForecast, NaiveBaseline, StepScore, frequencies_match, score
 from service.store.scoring.time_matching import ForecastClock, align_clocks, tolerance
 from service.store.tables import IS_DUE, forecasts, observations, scores, series
@@ -51,8 +53,9 @@ def score_due(database: Database, now: int, limit: int = BATCH) -> int:
         claim = select(forecasts).where(IS_DUE).order_by(forecasts.c.made_at).limit(limit)
         claimed = connection.execute(claim.with_for_update(skip_locked=True)).all()
         if claimed:
-            _write_scores(connection, claimed, now)
-            connection.execute(_DONE, {"ids": [row.forecast_id for row in claimed]})
+            counted = _write_scores(connection, claimed, now)
+            done = [{"of": row.forecast_id, "number": counted[row.forecast_id]} for row in claimed]
+            connection.execute(_DONE, done)
     return len(claimed)
 
 
@@ -112,7 +115,7 @@ def count_observed(connection: Connection, row: Row[Any]) -> int:
 
 def read_forecast(row: Row[Any]) -> LoggedForecast:
     """Return the forecast of a row that has dates."""
-    levels = tuple(orjson.loads(row.levels))
+    levels = _read_levels(row.levels)
     return LoggedForecast(
         decode_times(row.timestamps),
         row.frequency,
@@ -123,34 +126,76 @@ def read_forecast(row: Row[Any]) -> LoggedForecast:
     )
 
 
+@lru_cache(maxsize=64)
+def _read_levels(text: str) -> tuple[float, ...]:
+    return tuple(orjson.loads(text))
+
+
 def _is_any_due(database: Database) -> bool:
     """Return whether a forecast is due; the look does not block SQLite's writers."""
     with database.reading() as connection:
         return connection.scalar(select(forecasts.c.forecast_id).where(IS_DUE).limit(1)) is not None
 
 
-def _write_scores(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> None:
-    """Write the scores that are new or changed, delete those whose observation is gone, and decide which count."""
+def _write_scores(connection: Connection, claimed: Sequence[Row[Any]], now: int) -> dict[str, int]:
+    """Write the scores that are new or changed, delete those whose observation is gone, and decide which count.
+
+    Return how many count, by forecast id.
+    """
     calendars = _calendars(connection, [row.series_id for row in claimed])
     matched = _match_all(connection, claimed, calendars)
-    scored = _scored_actuals(connection, [row.forecast_id for row in claimed])
+    scored, counted = _scored_actuals(connection, [row.forecast_id for row in claimed])
     observed = {forecast_id for forecast_id, one in matched.items() if one.is_observed}
     unsure = [row for row in claimed if not row.is_evidence and row.forecast_id in observed]
     verdicts = judge(connection, unsure, calendars)
     stale, fresh = _compare(matched, scored)
-    added = [
-        values for row in claimed if row.forecast_id in fresh for values in _columns(row, fresh[row.forecast_id], now)
-    ]
-    if stale:
-        remove_sums(connection, stale)
-        connection.execute(_DELETE, [{"of": forecast_id, "at": step} for forecast_id, step in stale])
-    if added:
-        connection.execute(insert(scores), added)
+    _delete(connection, stale)
+    for forecast_id, step in stale:
+        del scored[forecast_id][step]
+        counted[forecast_id].discard(step)
     record_verdicts(connection, verdicts)
     changed = {forecast_id for forecast_id, _ in stale} | fresh.keys()
     changed |= {forecast_id for forecast_id, verdict in verdicts.items() if verdict}
     evidence = [row for row in claimed if row.is_evidence or verdicts.get(row.forecast_id)]
-    add_sums(connection, count_scores(connection, [row for row in evidence if row.forecast_id in changed]))
+    new = {one: [score.step for score in found] for one, found in fresh.items()}
+    waiting = {
+        one: [*(step for step in scored.get(one, ()) if step not in counted[one]), *new.get(one, ())] for one in changed
+    }
+    chosen = choose_counted(connection, [row for row in evidence if row.forecast_id in changed], waiting)
+    _insert(connection, claimed, fresh, chosen, now)
+    stored = [(one, step) for one, step in chosen if step not in new.get(one, ())]
+    let_count(connection, stored)
+    add_sums(connection, stored)
+    more = Counter(forecast_id for forecast_id, _ in chosen)
+    return {row.forecast_id: len(counted[row.forecast_id]) + more[row.forecast_id] for row in claimed}
+
+
+def _delete(connection: Connection, stale: Sequence[Step]) -> None:
+    """Delete scores that are no longer right."""
+    if stale:
+        remove_sums(connection, stale)
+        connection.execute(_DELETE, [{"of": forecast_id, "at": step} for forecast_id, step in stale])
+
+
+def _insert(
+    connection: Connection,
+    claimed: Sequence[Row[Any]],
+    fresh: Mapping[str, Sequence[StepScore]],
+    chosen: Sequence[Step],
+    now: int,
+) -> None:
+    """Insert new scores; those that are chosen count, and are added to the sums."""
+    counting, new, added = {*chosen}, list[dict[str, Any]](), list[dict[str, Any]]()
+    for row in claimed:
+        names = {"model": row.model, "version": row.version, "series_id": row.series_id}
+        for one in _columns(row, fresh.get(row.forecast_id, ()), now):
+            counts = (row.forecast_id, one["step"]) in counting
+            new.append({**one, "counts": counts})
+            if counts:
+                added.append({**one, **names})
+    if new:
+        insert_many(connection, scores, tuple(new[0]), [tuple(one.values()) for one in new])
+    add_new_sums(connection, added)
 
 
 def _compare(
@@ -191,7 +236,7 @@ def _match(row: Row[Any], observed: Observed, calendar: Calendar) -> _Matched | 
         forecast = read_forecast(row)
         clock = ForecastClock(row.timezone, row.style, row.frequency)
         steps, stamps = align_clocks(forecast.timestamps, clock, observed.timestamps, calendar.timezone)
-        aligned = Observed.make(stamps, observed.values)
+        aligned = observed if stamps is observed.timestamps else Observed.make(stamps, observed.values)
         return _Matched(forecast, match_actuals(aligned, steps, parse_frequency(row.frequency)))
     except (AlmanacError, ValueError) as error:
         logger.error("forecast %s cannot be scored: %s", row.forecast_id, error)  # noqa: TRY400 (the error says all)
@@ -204,19 +249,23 @@ def _calendars(connection: Connection, ids: Sequence[str]) -> Mapping[str, Calen
     return {name: Calendar(frequency, timezone) for name, frequency, timezone in found}
 
 
-def _scored_actuals(connection: Connection, ids: Sequence[str]) -> Mapping[str, dict[int, float]]:
-    """Return the actual values that forecasts were scored with, by id and step."""
-    found: dict[str, dict[int, float]] = defaultdict(dict)
-    for forecast_id, step, observed in connection.execute(_SCORED, {"ids": ids}):
+def _scored_actuals(
+    connection: Connection, ids: Sequence[str]
+) -> tuple[dict[str, dict[int, float]], dict[str, set[int]]]:
+    """Return the actual values that forecasts were scored with, by id and step, and the steps that count, by id."""
+    found, counted = defaultdict[str, dict[int, float]](dict), defaultdict[str, set[int]](set)
+    for forecast_id, step, observed, counts in connection.execute(_SCORED, {"ids": ids}).all():
         found[forecast_id][step] = observed
-    return found
+        if counts:
+            counted[forecast_id].add(step)
+    return found, counted
 
 
 _SOME: BindParameter[Any] = bindparam("ids", expanding=True)
-_MINE = and_(scores.c.forecast_id == forecasts.c.forecast_id, scores.c.counts)
-_COUNTED = select(func.count()).where(_MINE).correlate(forecasts).scalar_subquery()
-_DONE = update(forecasts).where(forecasts.c.forecast_id.in_(_SOME)).values(due=False, counted=_COUNTED)
-_SCORED = select(scores.c.forecast_id, scores.c.step, scores.c.observed).where(scores.c.forecast_id.in_(_SOME))
+_DONE = update(forecasts).where(forecasts.c.forecast_id == bindparam("of"))
+_DONE = _DONE.values(due=False, counted=bindparam("number"))
+_SCORED = select(scores.c.forecast_id, scores.c.step, scores.c.observed, scores.c.counts)
+_SCORED = _SCORED.where(scores.c.forecast_id.in_(_SOME))
 _CALENDARS = select(series.c.id, series.c.frequency, series.c.timezone).where(series.c.id.in_(_SOME))
 _DELETE = delete(scores).where(scores.c.forecast_id == bindparam("of"), scores.c.step == bindparam("at"))
 """Statements that are made once: that takes longer than to run them."""
