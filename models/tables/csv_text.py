@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,9 @@ from models.tables.sheet import Sheet, make_sheet
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
 """The first line that says to Excel what separates the cells."""
 
+MOST_COLUMNS = 100_000
+"""Most columns: each takes a kilobyte and more, however short its cells are."""
+
 SAMPLE_ROWS, SAMPLE_LETTERS = 20, 20_000
 LEAST_ALIKE = 0.8
 """Share of the first rows that have as many cells as the header if the separator is right."""
@@ -27,8 +31,22 @@ _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
 
 
-def read_csv(text: str, findings: tuple[Finding, ...] = (), *, raw: bytes | None = None) -> Sheet:
-    """Return CSV text with a header as columns of text; `raw` is the same text in UTF-8, if it is at hand.
+def read_csv(
+    text: str,
+    findings: tuple[Finding, ...] = (),
+    *,
+    raw: bytes | None = None,
+    most_columns: int = MOST_COLUMNS,
+    most_rows: int | None = None,
+) -> Sheet:
+    """Return CSV text with a header as columns of text.
+
+    Args:
+        text: The file.
+        findings: What was noticed on the way.
+        raw: The same text in UTF-8, if it is at hand.
+        most_columns: A file with more columns is refused before they are made.
+        most_rows: Of rows that differ in width no more are read than one above it; the caller refuses the sheet then.
 
     Raises:
         TableInvalid: If the text is empty, a quote is never closed, or the header is unusable.
@@ -39,7 +57,23 @@ def read_csv(text: str, findings: tuple[Finding, ...] = (), *, raw: bytes | None
     separator = line[1] if line else _guess_separator(body)
     first = 2 + bool(line)
     data = raw if raw is not None and not line else None
-    return _read_plain(body, data, separator, first, findings) or _read_rows(body, separator, first, findings)
+    header = _read_header(body, separator)
+    if len(header) > most_columns:
+        raise TableInvalid(
+            f"has {len(header):,} columns; at most {most_columns:,} are read.",
+            hint="Give a long file: a column each for id, time and value.",
+            about="value",
+        )
+    plain = _read_plain(body, data, header, separator, first, findings) if header else None
+    return plain or _read_rows(body, separator, first, findings, most_rows)
+
+
+def _read_header(text: str, separator: str) -> list[str]:
+    """Return the cells of the first row that has some; none if it cannot be read."""
+    try:
+        return next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row), [])
+    except csv.Error:
+        return []
 
 
 def _guess_separator(text: str) -> str:
@@ -92,8 +126,8 @@ def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
     )
 
 
-def _read_plain(
-    text: str, raw: bytes | None, separator: str, first: int, findings: tuple[Finding, ...]
+def _read_plain(  # noqa: PLR0913, PLR0917 - a text and what is known of it
+    text: str, raw: bytes | None, header: Sequence[str], separator: str, first: int, findings: tuple[Finding, ...]
 ) -> Sheet | None:
     """Return the columns of text in which every row has as many cells as the header; None if one has not."""
     import pyarrow as pa
@@ -102,11 +136,7 @@ def _read_plain(
     parse = arrow.ParseOptions(
         delimiter=separator, newlines_in_values='"' in text, ignore_empty_lines=False, double_quote=True
     )
-    try:
-        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-    except csv.Error:
-        return None
-    if not header or any("\n" in name for name in header) or not text.partition("\n")[2]:
+    if text[:1] in "\r\n" or any("\n" in name for name in header) or not text.partition("\n")[2]:
         return None
     names = [str(at) for at in range(len(header))]
     kinds = arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
@@ -120,24 +150,23 @@ def _read_plain(
     return make_sheet(header, columns, rows, separator=separator, findings=findings)
 
 
-def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, ...]) -> Sheet:
+def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, ...], most_rows: int | None) -> Sheet:
     """Return the columns of any text, row by row."""
     import pyarrow as pa
 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        header, *cells = list(reader) or [[]]
-        while cells and not header:
-            header, first = cells.pop(0), first + 1
+        filled = ((at, row) for at, row in enumerate(reader) if row)
+        found = list(filled if most_rows is None else itertools.islice(filled, most_rows + 2))
     except csv.Error as error:
         line = f", line {reader.line_num + first - 2}" if reader.line_num else ""
         raise TableInvalid(f"The CSV cannot be read: {error}.", place=line, hint="Check the quotes.") from error
-    if not header:
+    if not found:
         raise TableInvalid(
             "is empty.", hint="Give a file with a header and at least one row.", about="timestamp", missing=True
         )
-    places = [at for at, row in enumerate(cells) if row]
-    rows, cells = np.array(places, dtype=np.int64) + first, [row for row in cells if row]
+    (_, header), *below = found
+    rows, cells = np.array([at for at, _ in below], dtype=np.int64) + first - 1, [row for _, row in below]
     width = len(header)
     if cells and all(len(row) == width + 1 and not row[-1].strip() for row in cells):
         findings += (

@@ -110,6 +110,8 @@ def find_layout(
         raise _not_wide(sheet, time, has_covariates=bool(covariates))
     _refuse_shift_hours(sheet, others)
     shifts = [name for name in others if has_shift_times(name, sheet.columns[name])]
+    if strict:  # they may be the times of a meter
+        shifts = [name for name in shifts if is_opening(name)]
     values = tuple(name for name in others if name not in shifts) or others
     left = tuple(name for name in others if name not in values)
     return TableLayout(time, values, (), clock, (*row_id, *left), wide=True, periods=periods)
@@ -241,14 +243,11 @@ def _find_clock(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | No
             continue
         if (_has_clocks(sheet, name) or read_clock(sheet.columns[name], name)) and not has_clock(sheet, time):
             return name
-    typed = [name for name in free if _is_time(sheet.columns[name])]
-    is_clock = len(typed) == 1 and not is_opening(typed[0]) and not has_clock(sheet, time)
-    return typed[0] if is_clock and _settles(sheet, time, ids, typed[0]) else None
-
-
-def _settles(sheet: Sheet, time: str, ids: Sequence[str], clock: str) -> bool:
-    """Return whether the dates of a series repeat, and with a column of times of day they do not."""
-    return dates_repeat(sheet, time, ids) and not dates_repeat(sheet, time, (*ids, clock))
+    typed = next((name for name in free if _is_time(sheet.columns[name]) and not is_opening(name)), None)
+    if typed is None or has_clock(sheet, time):
+        return None
+    is_shift = has_shift_times(typed, sheet.columns[typed])
+    return typed if not is_shift or dates_repeat(sheet, time, ids) else None
 
 
 def _find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | None]) -> ClockPeriods | None:

@@ -22,11 +22,12 @@ from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_number
 from models.tables.options import ReadOptions
 from models.tables.parquet import read_parquet
 from models.tables.sheet import Sheet
-from models.tables.times.clock_periods import ClockPeriods, are_single
+from models.tables.times.clock_periods import ClockPeriods, are_few
 from models.tables.times.date_forms import looks_dated
 from models.tables.times.dates import Times, read_times
 from models.tables.times.eras import find_eras
 from models.tables.times.hours import join_clock, join_texts, read_clock, unpivot_hours
+from models.tables.times.shifts import is_opening
 from models.tables.times.time_parts import has_clocks, is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
 
@@ -147,7 +148,7 @@ def read_columns(
     times = replace(times, faults=advise_notes(times.faults, len(sheet.rows)))
     if layout.periods is not None and layout.periods.is_late.any():
         times = _turn_back(times, layout.periods, sheet)
-    findings += _say_unclear(sheet, layout)
+    findings += _say_unclear(sheet, layout, options, strict=strict)
     values = {
         name: read_numbers(sheet.columns[name], name, sheet.rows, replace(style, named=name == options.value))
         for name in layout.values
@@ -216,19 +217,26 @@ def _without_eras(times: Times, faults: Mapping[int, CellFault]) -> Times:
     return replace(times, walls=walls, faults={**faults, **times.faults})
 
 
-def _say_unclear(sheet: Sheet, layout: TableLayout) -> tuple[Finding, ...]:
-    """Return that times of day may be misread where each series has a row alone, which does not show what they are."""
+def _say_unclear(sheet: Sheet, layout: TableLayout, options: ReadOptions, *, strict: bool) -> tuple[Finding, ...]:
+    """Return that times of day may be misread where a series has one row or two, which do not show what they are.
+
+    Raises:
+        TableInvalid: If they are not read, and `strict`: rows of several times of a day would become one.
+    """
     if layout.periods is not None and layout.periods.is_unclear.any():
         row = sheet.rows[int(np.argmax(layout.periods.is_unclear))]
         detail = f"Row {row} ends at midnight or later, alone: its date is read as the one on which it begins."
         return (Finding("PERIOD_UNCLEAR", detail, hint=CLOCK_HINT),)
-    if layout.clock is not None or not layout.ignored or not are_single(sheet, layout.ids):
+    if options.time is not None or layout.clock is not None or not layout.ignored or not are_few(sheet, layout.ids):
         return ()
-    clocks = [name for name in layout.ignored if has_clocks(sheet.columns[name])]
+    clocks = [name for name in layout.ignored if has_clocks(sheet.columns[name]) and not is_opening(name)]
     if not clocks or has_clock(sheet, layout.time):
         return ()
-    detail = f"Times of day are not read: {', '.join(clocks)}. Each series has one row, which does not show whether they belong to its date."
-    return (Finding("PERIOD_UNCLEAR", detail, hint=CLOCK_HINT),)
+    names, few = ", ".join(clocks), "one or two rows of a series do not show whether they belong to its date"
+    hint = f"{CLOCK_HINT} If they do not belong to it, give --time-column {quote(layout.time)}."
+    if strict:
+        raise TableInvalid(f"has times of day in {names}: {few}.", hint=hint, about=TIME)
+    return (Finding("PERIOD_UNCLEAR", f"Times of day are not read: {names}. {few.capitalize()}.", hint=hint),)
 
 
 def _turn_back(times: Times, periods: ClockPeriods, sheet: Sheet) -> Times:

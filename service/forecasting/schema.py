@@ -1,4 +1,7 @@
-"""Schema: the request of POST /forecast, as it is decoded and as the OpenAPI document describes it."""
+"""Schema: the request of POST /forecast, as it is decoded and as the OpenAPI document describes it.
+
+Lists fail at their first wrong item: a body that is wrong is read again field by field, and millions of errors would take gigabytes.
+"""
 
 from typing import Literal
 
@@ -29,11 +32,13 @@ class SeriesRequest(StrictModel):
         description="By default the series' index; with `#` before it if another id is equal.",
     )
     values: list[float | None] = Field(
-        description="Oldest first. null (or NaN) is a gap; infinite values are an error.", min_length=1
+        description="Oldest first. null (or NaN) is a gap; infinite values are an error.", min_length=1, fail_fast=True
     )
     start: str | None = Field(None, description="Time of the first value, such as `1939-01`; needs `frequency`.")
     frequency: str | None = Field(None, description="Any pandas alias, old or new, or a word such as `monthly`.")
-    timestamps: list[str] | None = Field(None, description="One for each value, ascending; instead of `start`.")
+    timestamps: list[str] | None = Field(
+        None, fail_fast=True, description="One for each value, ascending; instead of `start`."
+    )
     timezone: str | None = Field(None, description="IANA name such as `Europe/Berlin`; steps then follow local time.")
     past_covariates: dict[str, list[float | None]] | None = Field(
         None,
@@ -56,15 +61,15 @@ class SeriesRequest(StrictModel):
 class ForecastRequest(StrictModel):
     """A batch of series with common options."""
 
-    series: list[SeriesRequest] = Field(min_length=1)
+    series: list[SeriesRequest] = Field(min_length=1, fail_fast=True)
     horizon: int = Field(
         ge=1, description="Steps ahead. Beyond the trained horizon the model is applied repeatedly, with a warning."
     )
     levels: list[float] | None = Field(
-        None, description="Central intervals in per cent, each in (0, 100). Default [80]."
+        None, fail_fast=True, description="Central intervals in per cent, each in (0, 100). Default [80]."
     )
     quantiles: list[float] | None = Field(
-        None, description="Quantile levels in (0, 1), in addition to the trained ones."
+        None, fail_fast=True, description="Quantile levels in (0, 1), in addition to the trained ones."
     )
     mean: bool | None = Field(
         None,
@@ -83,6 +88,7 @@ class ForecastRequest(StrictModel):
     )
     sums: list[str] | None = Field(
         None,
+        fail_fast=True,
         description='Windows such as `["1-3", "1-12", "horizon"]`, the first and the last step, counted from 1: each forecast has '
         f"the distribution of the sum of their steps in `sums`. At most {MOST_WINDOWS}.",
     )

@@ -11,11 +11,11 @@ from typing import Any
 
 from models.tables.parquet import text_bytes
 from service.errors import BodyTooLarge, FieldInvalid, FileInvalid
-from service.observations.columns import check_count
+from service.observations.columns import MAX_COLUMNS, check_count
 
 MAX_BYTES = 128 * 1024 * 1024
 """Largest size of all columns after unpacking."""
-MAX_COLUMNS, MAX_MESSAGES = 2_000, 10_000
+MAX_MESSAGES = 10_000
 MAX_NAME = 60
 """Most characters of a name or a type in an error."""
 FILE_MAGIC = b"ARROW1\0\0"

@@ -14,6 +14,9 @@ from service.errors import BatchTooLarge
 Faults = dict[int, AlmanacError]
 """The first error of each row, by its index."""
 
+MAX_COLUMNS = 2_000
+"""Most columns of a table; those of a wide CSV file are series (`files.MAX_CSV_COLUMNS`)."""
+
 ROW_POINTER = "/observations/{row}/{field}"
 
 

@@ -24,6 +24,9 @@ from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsuppor
 from service.observations.columns import Faults, RawColumns, check_count
 from service.observations.parquet_size import read_table
 
+MAX_CSV_COLUMNS = 20_000
+"""Most columns of a CSV file: each takes a kilobyte and more in memory, and may be as short as a comma in the body."""
+
 PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
 
@@ -78,7 +81,7 @@ def read_csv(body: bytes, limit: int, options: ReadOptions, media_type: str = ""
             if error.about == FILE and "UTF-8" in str(error):
                 raise TableInvalid("is not in UTF-8.", hint=NOT_UTF8) from error
             raise
-        return read_csv_text(text, findings)
+        return read_csv_text(text, findings, most_columns=MAX_CSV_COLUMNS, most_rows=limit)
 
     return _read(read, limit, options)
 

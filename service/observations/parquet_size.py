@@ -9,14 +9,14 @@ from typing import Any
 
 from models.tables.parquet import TEXT, flat_columns, read_flat, text_bytes, unpacked_bytes
 from service.errors import BodyTooLarge, FileInvalid
-from service.observations.columns import check_count
+from service.observations.columns import MAX_COLUMNS, check_count
 
 MAX_BYTES = 128 * 1024 * 1024
 """Largest size of all columns after unpacking."""
 MAX_EXPANSION = 64
 """How many times larger than the body its compressed pages may be."""
-MAX_COLUMNS, MAX_GROUPS = 2_000, 1_000
-"""Most columns and row groups."""
+MAX_GROUPS = 1_000
+"""Most row groups."""
 
 
 def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyarrow)

@@ -1,6 +1,7 @@
 """Clock periods: two columns of times of day beside a date, at which the period of each row begins and ends."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,8 @@ DAY, HOUR, MOST_APART = 86_400, 3_600, 60
 
 _CLOCK = re.compile(r"(\d{1,2})(?::([0-5]\d)(?::([0-5]\d)(?:[.,]\d+)?)?)?(?: ?([ap])\.?m\.?)?(?: uhr)?", re.IGNORECASE)
 
-FIRST_ROWS = 50
-"""Rows by which most files are seen to have several rows of a series."""
+FEW_ROWS, FIRST_ROWS = 2, 50
+"""Most rows of a series that a meter sends at a time, and those by which most files are seen to have more."""
 
 Integers = NDArray[np.int64]
 
@@ -89,15 +90,15 @@ def dates_repeat(sheet: Sheet, time: str, ids: Sequence[str]) -> bool:
     return _are_repeated(_series_of(sheet, ids), _codes(sheet.columns[time]))
 
 
-def are_single(sheet: Sheet, ids: Sequence[str]) -> bool:
-    """Return whether each series has one row."""
+def are_few(sheet: Sheet, ids: Sequence[str]) -> bool:
+    """Return whether each series has one row or two, which do not show what stands beside their dates."""
     rows = len(sheet.rows)
     if not ids:
-        return rows == 1
+        return rows <= FEW_ROWS
     cells = [as_time_text(sheet.columns[name].slice(0, FIRST_ROWS)).to_pylist() for name in ids]
-    if len(set(zip(*cells, strict=True))) < min(rows, FIRST_ROWS):  # mostly the first rows tell
+    if max(Counter(zip(*cells, strict=True)).values(), default=0) > FEW_ROWS:  # mostly the first rows tell
         return False
-    return len(np.unique(_series_of(sheet, ids))) == rows
+    return int(np.unique(_series_of(sheet, ids), return_counts=True)[1].max()) <= FEW_ROWS
 
 
 def find_names(names: Sequence[str]) -> tuple[str | None, str | None]:

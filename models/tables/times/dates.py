@@ -122,9 +122,18 @@ def _in_range(times: Times, column: Any, name: str, rows: Rows) -> Times:  # noq
         return times
     faults = dict(times.faults)
     for at in np.flatnonzero(wrong).tolist():
-        cell = str(column[at])
-        faults[at] = CellFault(int(rows[at]), name, TIME, cell, "is out of range", "Send a year from 1 to 9999.")
+        faults[at] = CellFault(
+            int(rows[at]), name, TIME, _shown(column, at), "is out of range", "Send a year from 1 to 9999."
+        )
     return replace(times, walls=np.where(wrong, np.datetime64("NaT"), times.walls), faults=faults)
+
+
+def _shown(column: Any, at: int) -> str:  # noqa: ANN401 - pyarrow's
+    """Return a cell as text; of a typed time, which Python may not have, as arrow writes it."""
+    import pyarrow as pa
+
+    cell = column.slice(at, 1)
+    return str((cell.cast(pa.string()) if pa.types.is_timestamp(column.type) else cell)[0])
 
 
 def _missing(name: str, row: int) -> CellFault:

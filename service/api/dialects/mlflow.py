@@ -1,5 +1,6 @@
 """MLflow: the API of its scoring server, with frames in and out as the pyfunc of a registered model has them."""
 
+import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from service.errors import FieldInvalid, FieldMissing, FileInvalid
 from service.forecasting.request import ForecastQuery, check_entries, parse_options
 from service.forecasting.response import ForecastResult
 from service.json_input import describe_value, invalid_field, parse_object, reject_unknown_fields
+from service.observations.columns import MAX_COLUMNS
 from service.selector import SelectedModel
 from service.settings import Settings
 
@@ -34,6 +36,8 @@ HINT = f"Send one of {', '.join(FORMATS)}, and params if need be."
 FRAME_HINT = f"Send a frame with the columns {', '.join(COLUMNS)}, as pandas writes it."
 EPOCH_UNITS: Mapping[Literal["ns", "us", "ms", "s"], int] = {"ns": 10**17, "us": 10**14, "ms": 10**10, "s": 10**8}
 """Units of the time since 1970, and from which number on they are meant: each of these is a date between 1970 and 1973."""
+MOST_CELLS = 10_000_000
+"""Most cells of a frame, gaps included: rows that each have another column make a million gaps of a few kilobytes."""
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 
 
@@ -94,7 +98,7 @@ def _decode(body: bytes, request: Request) -> Invocation:
             return Invocation(_checked(_read_csv(body, request.headers.get("content-type", ""))), {}, path)
         if kind == PARQUET:
             return Invocation(_checked(_read_parquet(body, service_of(request).settings)), {}, path)
-    except (ValueError, OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError, csv.Error) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FileInvalid(f"The body cannot be read: {reason}.", hint=FRAME_HINT) from error
     sent = parse_object(body, HINT, allow_inf_nan=True)
@@ -118,13 +122,34 @@ def _frame_of(name: str, data: Any) -> "pd.DataFrame":  # noqa: ANN401 (any JSON
             if not isinstance(data, dict):
                 raise invalid_field(name, data, 'Send {"columns": […], "data": [[…]]}.')
             reject_unknown_fields(data, ("columns", "data", "index"), f"/{name}")
-            return _dated(_checked(pd.DataFrame(_rows(data.get("columns"), data.get("data")), dtype=object)))
+            rows = _rows(data.get("columns"), data.get("data"))
+            _check_size(name, len(rows), len(data["columns"]))
+            return _dated(_checked(pd.DataFrame(rows, dtype=object)))
         is_columns = name != "dataframe_records" and isinstance(data, dict)
         if not (is_columns or (isinstance(data, list) and all(isinstance(row, dict) for row in data))):
             raise invalid_field(name, data, "Send a list of objects, one for each row.")
+        _check_size(name, *_size_of(data))
         return _dated(_checked(pd.DataFrame(data, dtype=object)))
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
         raise FieldInvalid(f"`{name}` is no frame: {str(error)[:200]}.", pointer=f"/{name}", hint=FRAME_HINT) from error
+
+
+def _size_of(data: dict[str, Any] | list[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many rows and columns a frame of columns or of rows has, which may lack each other's."""
+    if isinstance(data, list):
+        return len(data), len(set().union(*data))
+    labels = set().union(*(one for one in data.values() if isinstance(one, dict)))
+    return max([len(labels), *(len(one) for one in data.values() if isinstance(one, list))]), len(data)
+
+
+def _check_size(name: str, rows: int, columns: int) -> None:
+    """Raise FieldInvalid for a frame that takes far more memory than its text, which has rows or columns with gaps."""
+    if columns > MAX_COLUMNS or rows * columns > MOST_CELLS:
+        raise FieldInvalid(
+            f"The frame has {rows:,} rows and {columns:,} columns; at most {MAX_COLUMNS:,} columns and {MOST_CELLS:,} cells are read.",
+            pointer=f"/{name}",
+            hint="Send a long frame: a column each for id, time and value.",
+        )
 
 
 def _dated(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -178,7 +203,26 @@ def _read_csv(body: bytes, media_type: str) -> "pd.DataFrame":
         text, _ = decode(body, guess=is_western(media_type))
     except TableInvalid as error:
         raise FileInvalid(f"The CSV {error.bare}", hint=NOT_UTF8 if "UTF-8" in error.bare else error.hint) from error
-    return pd.read_csv(io.StringIO(text), sep=find_separator(text.partition("\n")[0]), dtype={"unique_id": str})
+    separator = find_separator(text.partition("\n")[0])
+    _check_widths(text, separator)
+    return pd.read_csv(io.StringIO(text), sep=separator, dtype={"unique_id": str})
+
+
+def _check_widths(text: str, separator: str) -> None:
+    """Raise FileInvalid for a row with more cells than the header, whose first ones pandas takes for an index, and for too many."""
+    from models.tables.csv_text import WIDTH_HINT
+
+    header: list[str] = []
+    for place, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator), start=1):
+        header = header or row
+        if len(header) > MAX_COLUMNS:
+            raise FileInvalid(
+                f"The CSV has {len(header):,} columns; at most {MAX_COLUMNS:,} are read.", hint=FRAME_HINT
+            )
+        if len(row) > len(header):
+            raise FileInvalid(
+                f"The CSV, row {place}, has {len(row)} cells; the header has {len(header)}.", hint=WIDTH_HINT
+            )
 
 
 def _read_parquet(body: bytes, settings: Settings) -> "pd.DataFrame":

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from models.tables.faults import TableInvalid
+from models.tables.options import ReadOptions
+from models.tables.read import ParsedTable, read_columns, read_sheet
 from tests.models.tables.times.test_hours import read, stamps
+
+
+def read_strictly(lines: list[str], **options: object) -> ParsedTable:
+    """Return CSV lines, read as posted observations."""
+    sheet = read_sheet("\n".join(lines).encode())
+    return read_columns(sheet, ReadOptions(**options), strict=True)  # type: ignore[arg-type]
+
 
 QUARTERS = [f"{minute // 60 % 24:02d}:{minute % 60:02d}" for minute in range(0, 1_455, 15)]
 WALLS = [str(one) for one in np.datetime64("2024-01-01T00:00") + 15 * np.arange(192).astype("m8[m]")]
@@ -145,13 +154,32 @@ def test_two_rows_around_midnight_have_their_times() -> None:
         assert "PERIOD_UNCLEAR" not in {one.code for one in found.findings}
 
 
-@pytest.mark.parametrize("header", ["from,to", "opens,closes", "from,note", "note,until"])
-def test_a_row_alone_whose_times_are_not_read_is_named(header: str) -> None:
-    """They may be hours of a shop, or of the value."""
-    found = read([f"id,date,{header},value", "A,2024-01-31,08:00,18:00,5", "B,2024-01-31,08:00,18:00,5"])
+@pytest.mark.parametrize("header", ["from,to", "from,note", "note,until"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["A,2024-01-31,08:00,18:00,5", "B,2024-01-31,08:00,18:00,5"],
+        ["A,2024-01-31,22:00,00:00,5", "A,2024-02-01,00:00,02:00,5"],
+    ],
+)
+def test_rows_alone_whose_times_are_not_read_are_named_and_not_stored(header: str, rows: list[str]) -> None:
+    """They may be hours of a shop, or of the value; those of a day would become one observation."""
+    lines = [f"id,date,{header},value", *rows]
 
-    assert stamps(found) == ["2024-01-31T00:00"] * 2
+    found = read(lines)
+
+    assert [one[10:] for one in stamps(found)] == ["T00:00"] * 2
     assert [one.code for one in found.findings] == ["PERIOD_UNCLEAR", "COLUMNS_IGNORED"]
+    with pytest.raises(TableInvalid, match=r"has times of day in .*give --time-column date"):
+        read_strictly(lines)
+    assert len(read_strictly(lines, time="date").times.walls) == 2
+    assert [one.code for one in read_strictly(["id,date,opens,closes,value", *rows]).findings] == ["COLUMNS_IGNORED"]
+
+
+def test_wide_rows_with_times_of_periods_are_not_stored_as_days() -> None:
+    """A meter sends two hours at a time; a file of days is read without the hours of a shift."""
+    with pytest.raises(TableInvalid, match="'Zeit von' has no numbers"):
+        read_strictly(["date,Zeit von,Zeit bis,north,south", "2024-03-01,06:00,08:00,0.5,7"])
 
 
 @pytest.mark.parametrize(

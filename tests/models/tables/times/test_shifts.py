@@ -63,7 +63,7 @@ def test_a_column_of_times_with_another_name_has_the_option_that_leaves_it_out()
         read(["date,sunrise,visitors", *(f"{day},08:00,{at}" for at, day in enumerate(DAYS))])
 
 
-@pytest.mark.parametrize("names", [("opens", "closes"), ("open_from", "open_until"), ("start", "end"), ("t", "u")])
+@pytest.mark.parametrize("names", [("opens", "closes"), ("open_from", "open_until"), ("start", "end")])
 def test_typed_times_beside_days_that_are_whole_are_left_out(names: tuple[str, str]) -> None:
     """As those of CSV are."""
     hours = [[dt.time(hour)] * len(DAYS) for hour in (8, 17)]
@@ -74,12 +74,20 @@ def test_typed_times_beside_days_that_are_whole_are_left_out(names: tuple[str, s
     assert stamps(both) == stamps(one) == WALLS
 
 
-def test_typed_times_are_joined_where_they_tell_repeated_days_apart() -> None:
-    """Of any name but that of opening hours."""
-    clocks = [dt.time(hour) for hour in range(9)]
+@pytest.mark.parametrize("name", ["Messzeit", "measured_at", "t"])
+def test_typed_times_of_another_name_are_joined(name: str) -> None:
+    """Whichever rows there are: hours of a day, one of them twice, a row alone, the newest two around midnight, beside another time."""
+    hours = [dt.time(hour) for hour in range(9)]
 
-    assert stamps(read_typed(ds=DAYS[:1] * 9, t=clocks, y=[1.0] * 9))[8] == "2024-01-01T08:00"
-    assert stamps(read_typed(ds=DAYS, time=clocks, y=[1.0] * 9))[8] == "2024-01-09T08:00"
+    assert stamps(read_typed(ds=DAYS[:1] * 9, **{name: hours}, y=[0.0] * 9))[8] == "2024-01-01T08:00"
+    assert stamps(read_typed(ds=DAYS[:1] * 9, **{name: [*hours[:8], hours[7]]}, y=[0.0] * 9))[8] == "2024-01-01T07:00"
+    assert stamps(read_typed(ds=DAYS[:1], **{name: hours[5:6]}, y=[0.0])) == ["2024-01-01T05:00"]
+    late = read_typed(ds=DAYS[:2], **{name: [dt.time(23), dt.time(0)]}, y=[0.0] * 2)
+    assert stamps(late) == ["2024-01-01T23:00", "2024-01-02T00:00"]
+    assert (
+        stamps(read_typed(ds=DAYS[:1] * 9, **{name: hours}, received=hours[::-1], y=[0.0] * 9))[8] == "2024-01-01T08:00"
+    )
+    assert stamps(read_typed(ds=DAYS, time=hours, y=[1.0] * 9))[8] == "2024-01-09T08:00"
 
 
 @pytest.mark.parametrize("typed", [True, False])
@@ -94,3 +102,13 @@ def test_opening_hours_that_differ_by_shop_are_no_part_of_the_time(typed: bool) 
         read_typed(shop=shops, date=days, opens=hours, sales=[1.0] * 18) if typed else read(
             ["shop,date,opens,sales", *rows]
         )
+
+
+def test_typed_times_outside_of_years_are_named() -> None:
+    """Python has no such times; Parquet has."""
+    found = read_typed(ds=pa.array([253402300800, 0, -62135596801], pa.timestamp("s")), y=[1.0, 2.0, 3.0])
+
+    assert {at: fault.cell for at, fault in found.faults().items()} == {
+        0: "10000-01-01 00:00:00.000",
+        2: "0000-12-31 23:59:59.000",
+    }

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from models import artifact
 from models.pyfunc import PyfuncForecaster
+from service.observations.columns import MAX_COLUMNS
 from tests.service.home import Artifacts
 
 JSON = "application/json"
@@ -147,6 +148,20 @@ def test_the_probes_answer(dialects: TestClient) -> None:
         ("text/csv", b"", "FILE_INVALID"),
         ("text/csv", b"\xff\xfe\x00", "FILE_INVALID"),
         ("text/csv", b"unique_id,ds,y\n", "SERIES_EMPTY"),
+        ("text/csv", b"unique_id,ds,y\na,2020-01-01,1,2\na,2020-02-01,3,4\n", "FILE_INVALID"),
+        ("text/csv", b"," * MAX_COLUMNS + b"\n", "FILE_INVALID"),
+        ("text/csv", b"y\n" + b"1" * 200_000, "FILE_INVALID"),
+        (JSON, {"dataframe_records": [{f"k{number}": 1} for number in range(MAX_COLUMNS + 1)]}, "FIELD_INVALID"),
+        (
+            JSON,
+            {"inputs": {f"k{one}": {str(10_000 * one + at): 1 for at in range(50)} for one in range(500)}},
+            "FIELD_INVALID",
+        ),
+        (
+            JSON,
+            {"dataframe_split": {"columns": [f"k{one}" for one in range(MAX_COLUMNS + 1)], "data": []}},
+            "FIELD_INVALID",
+        ),
         ("application/vnd.apache.parquet", b"x", "FILE_INVALID"),
     ],
 )
