@@ -25,9 +25,8 @@ from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import index_of
 from service.forecasting.request import ForecastQuery, check_entries, parse_options
 from service.json_input import SeriesFault, reject_unknown_fields
-from service.observations.columns import RawColumns, check_count
+from service.observations.columns import MAX_COLUMNS, RawColumns, check_count
 from service.observations.files import (
-    MAX_CSV_COLUMNS,
     PARQUET,
     REMOTE_FORECAST,
     findings_in_url,
@@ -102,7 +101,7 @@ def _read_sheet(body: bytes, media_type: str, limit: int) -> Sheet:
     import pyarrow as pa
 
     if not body.startswith(PARQUET):
-        return read_csv(*decode(body, guess=is_western(media_type)), most_columns=MAX_CSV_COLUMNS, most_rows=limit)
+        return read_csv(*decode(body, guess=is_western(media_type)), most_columns=MAX_COLUMNS, most_rows=limit)
     try:
         return sheet_of(read_table(body, limit))
     except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:

@@ -21,11 +21,8 @@ from models.tables.parquet import sheet_of
 from models.tables.read import ParsedTable, read_columns
 from models.tables.sheet import Sheet
 from service.errors import FieldInvalid, FieldMissing, FileInvalid, TypeUnsupported
-from service.observations.columns import Faults, RawColumns, check_count
+from service.observations.columns import MAX_COLUMNS, Faults, RawColumns, check_count
 from service.observations.parquet_size import read_table
-
-MAX_CSV_COLUMNS = 20_000
-"""Most columns of a CSV file: each takes a kilobyte and more in memory, and may be as short as a comma in the body."""
 
 PARQUET = b"PAR1"
 """The first bytes of a Parquet file."""
@@ -81,7 +78,7 @@ def read_csv(body: bytes, limit: int, options: ReadOptions, media_type: str = ""
             if error.about == FILE and "UTF-8" in str(error):
                 raise TableInvalid("is not in UTF-8.", hint=NOT_UTF8) from error
             raise
-        return read_csv_text(text, findings, most_columns=MAX_CSV_COLUMNS, most_rows=limit)
+        return read_csv_text(text, findings, most_columns=MAX_COLUMNS, most_rows=limit)
 
     return _read(read, limit, options)
 

@@ -275,7 +275,7 @@ def is_dated(text: str) -> bool:
     """Return whether a text is a date that is not a mere number, or eight or ten digits of one."""
     if len(text) == 10 and text.isdigit():  # noqa: PLR2004 - YYYYMMDDhh
         return parse_date(text, HOURS) is not None
-    if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*", text):
+    if re.fullmatch(r"\d{1,7}|\d{9,}|\d*\.\d*|\D*", text):
         return False
     return any(parse_date(text, form) is not None for form in all_forms() if not form.is_name)
 

@@ -12,8 +12,8 @@ import pytest
 from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
-from service.observations.files import read_parquet
 from service.observations.columns import MAX_COLUMNS
+from service.observations.files import read_parquet
 from service.observations.parquet_size import MAX_BYTES, MAX_GROUPS, read_table
 
 ROWS = 1_000_000
