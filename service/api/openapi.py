@@ -1,5 +1,6 @@
 """OpenAPI: the document behind /docs, and the page itself, which needs no internet."""
 
+import threading
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,20 +78,29 @@ def request_body(schema: str, examples: Mapping[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": content}}
 
 
+_DESCRIBING = threading.Lock()
+"""FastAPI's models of a document cannot be built by two threads at once."""
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of an app, created once."""
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
-        _restore_examples(app, document["paths"])
-        wanted = [(model, "validation") for model in DESCRIBED]
-        _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
-        components = document.setdefault("components", {})
-        components["schemas"] = {**definitions["$defs"], **components.get("schemas", {})}
-        components["securitySchemes"] = dict(SECURITY)
-        complete(document["paths"])
-        document["security"] = [{}, *({name: []} for name in SECURITY)]
-        app.openapi_schema = document
-    return app.openapi_schema
+    with _DESCRIBING:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    _restore_examples(app, document["paths"])
+    wanted = [(model, "validation") for model in DESCRIBED]
+    _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+    components = document.setdefault("components", {})
+    components["schemas"] = {**definitions["$defs"], **components.get("schemas", {})}
+    components["securitySchemes"] = dict(SECURITY)
+    complete(document["paths"])
+    document["security"] = [{}, *({name: []} for name in SECURITY)]
+    return document
 
 
 def _restore_examples(app: FastAPI, paths: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,13 +2,17 @@
 
 import re
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from service.api import openapi
 from service.api.content_types import FORMATS
 from service.api.examples.forecast import FORECAST_REQUESTS
 from service.api.frame_input import COLUMNS, PARAMETERS
@@ -57,6 +61,24 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     }
     statuses = set(document["paths"]["/forecast"]["post"]["responses"])
     assert statuses == {"200", "400", "401", "403", "406", "408", "413", "415", "421", "422", "429", "503"}
+
+
+def test_clients_that_ask_at_once_get_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models of FastAPI cannot be built by two threads: some clients had a 500."""
+    made: list[int] = []
+
+    def slowly(**_: object) -> dict[str, Any]:
+        made.append(1)
+        time.sleep(0.2)
+        return {"paths": {}}
+
+    monkeypatch.setattr(openapi, "get_openapi", slowly)
+    app = FastAPI()
+    with ThreadPoolExecutor(8) as clients:
+        documents = list(clients.map(openapi.describe, [app] * 8))
+
+    assert len(made) == 1
+    assert all(one is documents[0] for one in documents)
 
 
 def test_operations_have_readable_ids_and_the_responses_of_the_middleware(document: dict[str, Any]) -> None:
