@@ -180,9 +180,9 @@ def _refuse_options(sheet: Sheet, options: ReadOptions, used: Collection[str | N
         raise TableInvalid(
             f"is {'CSV' if sheet.separator else 'not a workbook'}, which has no sheets.", hint="Leave --sheet out."
         )
-    if sheet.counter and sheet.counter in used:
+    if counters := [name for name in sheet.counters if name and name in used]:
         raise TableInvalid(
-            f"has no column {sheet.counter!r} to use: it only counts the rows, and is left out.",
+            f"has no column {counters[0]!r} to use: it only counts the rows, and is left out.",
             hint="Name another column, or give it another name in the header if it is more than the row number.",
         )
 

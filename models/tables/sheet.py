@@ -24,6 +24,9 @@ COUNTERS = PANDAS_INDEXES | {
 }  # fmt: skip
 """Names of a column of row numbers, in lower case; `Unnamed: 0` of pandas is another one."""
 
+_UNNAMED = "Unnamed: "
+"""How pandas begins the name of a column whose header is empty."""
+
 _SPACES = "\ufeff\u00a0\u2007\u202f\u200b \t\r\n"
 
 
@@ -37,7 +40,7 @@ class Sheet:
         separator: What separates the cells of a CSV file; "" in other formats.
         faults: Rows with another number of cells than the header, by their index; their cells are empty.
         findings: What was noticed on the way.
-        counter: Name of the column that numbered the rows and is left out; "" if there is none.
+        counters: Names of the columns that numbered the rows and are left out.
         is_export: Whether the service exported it, so that its timestamps are UTC where the column `timezone` has a name.
     """
 
@@ -46,7 +49,7 @@ class Sheet:
     separator: str = ""
     faults: Mapping[int, CellFault] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    counter: str = ""
+    counters: tuple[str, ...] = ()
     is_export: bool = False
 
     @property
@@ -85,12 +88,14 @@ def make_sheet(  # noqa: PLR0913 - the parts of a sheet
             Finding("COLUMNS_EMPTY", f"{len(clean) - len(kept)} columns without name and cells are left out."),
         )
     clean, columns = [clean[at] for at in kept], [columns[at] for at in kept]
-    dropped, counter = "", _find_counter(clean, columns)
-    if counter is not None:
-        dropped = clean[counter]
-        shown = dropped or "without a name"
-        findings += (Finding("ROW_NUMBERS_DROPPED", f"Column {shown} counts the rows; it is left out."),)
-        clean, columns = clean[:counter] + clean[counter + 1 :], [*columns[:counter], *columns[counter + 1 :]]
+    counters = _find_counters(clean, columns)
+    dropped = tuple(clean[at] for at in counters)
+    findings += tuple(
+        Finding("ROW_NUMBERS_DROPPED", f"Column {name or 'without a name'} counts the rows; it is left out.")
+        for name in dropped
+    )
+    kept = [at for at in range(len(clean)) if at not in counters]
+    clean, columns = [clean[at] for at in kept], [columns[at] for at in kept]
     if clean and _is_index(clean, columns):
         clean[0] = next(name for name in ("time", "ds", "column 1") if name not in clean)
     _refuse_names(clean)
@@ -101,7 +106,7 @@ def make_sheet(  # noqa: PLR0913 - the parts of a sheet
 def _is_index(names: Sequence[str], columns: Sequence[Any]) -> bool:
     """Return whether the first column is the unnamed index of pandas with the times: no other column has them."""
     first, *others = names
-    if first and not first.startswith("Unnamed: "):
+    if first and not first.startswith(_UNNAMED):
         return False
     named = find_column(others, "timestamp")
     if named is None:
@@ -125,20 +130,27 @@ def _refuse_names(names: Sequence[str]) -> None:
             )
 
 
-def _find_counter(names: Sequence[str], columns: Sequence[Any]) -> int | None:
-    """Return which column only numbers the rows beside a column of times, or None."""
+def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
+    """Return which columns only number the rows beside a column of times: one, and those next to it as pandas names them.
+
+    Each `to_csv()` writes the numbers of rows before those that `read_csv()` took for a column; those may have gaps.
+    """
+    found = list[int]()
     for at, name in enumerate(names):
-        if name.lower() not in COUNTERS and not name.startswith("Unnamed: "):
+        if name.lower() not in COUNTERS and not name.startswith(_UNNAMED):
             continue
-        others = [other for other in names if other != name]
+        others = [other for place, other in enumerate(names) if place not in (*found, at)]
         if len(others) < 2 or find_column(others, "timestamp") is None:  # noqa: PLR2004 - times and values
             continue
-        if (numbers := _whole_numbers(columns[at])) is None:
+        if (found and at != found[-1] + 1) or (numbers := _whole_numbers(columns[at])) is None:
             continue
-        counts = len(numbers) > 0 and numbers[0] in {0, 1} and bool((np.diff(numbers) == 1).all())
-        if counts or (name.lower() in PANDAS_INDEXES and at == 0):
-            return at
-    return None
+        is_pandas = name.lower() in PANDAS_INDEXES or name.startswith(_UNNAMED)
+        is_rising = len(numbers) > 0 and bool((np.diff(numbers) > 0).all())
+        counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
+        follows = bool(found) and (is_pandas or "level_0" in names) and len(np.unique(numbers)) == len(numbers)
+        if counts or follows or (name.lower() in PANDAS_INDEXES and at == 0):
+            found.append(at)
+    return found
 
 
 def _whole_numbers(column: Any) -> NDArray[np.int64] | None:  # noqa: ANN401 - pyarrow ships no types

@@ -376,6 +376,36 @@ def test_row_numbers_are_no_series(name: str) -> None:
         assert found.findings[0].code == "ROW_NUMBERS_DROPPED"
 
 
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (",Unnamed: 0", ["0,0", "1,1"]),
+        (",Unnamed: 0.1,Unnamed: 0", ["0,0,0", "1,1,1"]),
+        (",Unnamed: 0.1,Unnamed: 0", ["0,0,7", "1,1,3"]),
+        ("level_0,index", ["0,0", "1,1"]),
+        ("level_0,index", ["0,5", "1,9"]),
+        (",level_0,index", ["0,0,0", "1,1,1"]),
+    ],
+)
+def test_rows_that_were_numbered_again_are_no_series(names: str, rows: list[str]) -> None:
+    """Each `to_csv()` and `reset_index()` of pandas adds a column; where rows were filtered before, the old one has gaps."""
+    found = read(f"{names},date,a\n{rows[0]},2024-01-01,5\n{rows[1]},2024-01-02,6\n".encode())
+
+    assert found.layout.values == ("a",)
+    assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"] * len(names.split(","))
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "values"),
+    [(",date,index", "0,{},0", ("index",)), (",date,index,no", "0,{},0,0", ("index", "no"))],
+)
+def test_a_series_that_counts_is_kept_apart_from_the_row_numbers(
+    header: str, row: str, values: tuple[str, ...]
+) -> None:
+    """A single row with 0 shows nothing."""
+    assert read(f"{header}\n{row.format('2024-01-01')}\n".encode()).layout.values == values
+
+
 @pytest.mark.parametrize("header", ["date,Q1,Q2,Q3,Q4", "Year,S1,S2,T1,T2", "Year,H1,H2,H3,a"])
 def test_series_named_like_periods_are_read(header: str) -> None:
     """Beside dates they are sensors; stores and sensors have letters of their own."""
