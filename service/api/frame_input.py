@@ -172,12 +172,15 @@ def _entries(
     """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
     walls, values = reading.times.walls, next(iter(reading.values.values())).values
     offsets, zones = _offsets(reading), reading.zones()
-    order = np.lexsort((walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[s]"), codes))
+    instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[s]")
+    is_late = are_late(instants, values)
+    order = np.lexsort((instants, codes))
     ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
-    for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+    for name, members in zip(names, np.split(order, ends[:-1]), strict=True):
         if name in wrong:
             yield {"id": name, "values": []}
             continue
+        rows = without_late(members, is_late)
         cells = values[rows].astype(object)
         cells[np.isnan(values[rows])] = None
         zone = fields.get("timezone") or zones.get(name) or reading.times.zone
@@ -189,6 +192,18 @@ def _entries(
         if reading.covariates:
             shown["past_covariates"] = {key: one.values[rows].tolist() for key, one in reading.covariates.items()}
         yield {"id": name, "values": cells.tolist(), **shown}
+
+
+def are_late(instants: NDArray[np.datetime64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows of a table lie after its last value: a training leaves them out, too."""
+    known = instants[~np.isnan(values) & ~np.isnat(instants)]
+    return instants > known.max() if len(known) else np.zeros(len(instants), dtype=np.bool_)
+
+
+def without_late(members: NDArray[np.int64], is_late: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rows of a series that are not late; all of them if the series has no others."""
+    kept = members[~is_late[members]]
+    return kept if len(kept) else members
 
 
 def _groups(reading: ParsedTable) -> tuple[list[str], NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import read_columns
 from models.tables.sheet import Sheet
-from service.api.frame_input import ANONYMOUS, timestamp_texts
+from service.api.frame_input import ANONYMOUS, are_late, timestamp_texts, without_late
 from service.errors import FieldInvalid, FileInvalid
 from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import index_of
@@ -156,12 +156,14 @@ def _entries(
     offsets = np.full(len(walls), NO_OFFSET) if rows.offsets is None else rows.offsets
     seconds = np.where(offsets == NO_OFFSET, NO_OFFSET, offsets // MICROSECONDS)
     instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[us]")
+    is_late = are_late(instants, values)
     order = np.lexsort((instants, codes))
     ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
-    for name, at in zip(names, np.split(order, ends[:-1]), strict=True):
+    for name, members in zip(names, np.split(order, ends[:-1]), strict=True):
         if name in wrong:
             yield {"id": name, "values": []}
             continue
+        at = without_late(members, is_late)
         yield {
             "id": name,
             "values": _gapped(values[at]),

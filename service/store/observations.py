@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
@@ -39,6 +41,8 @@ INSERT_ROWS = 50_000
 """Rows in one statement."""
 BATCH = 500
 """Series in one statement."""
+_PageRow = Row[str, int, float | None, str | None]
+"""Series, timestamp, value and timezone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,11 +158,17 @@ def find_series(database: Database, series_id: str) -> SeriesInfo | None:
     return None
 
 
-def newest_observations(database: Database, series_id: str, limit: int) -> tuple[Timestamps, Floats]:
-    """Return the newest observations of a series, the oldest of them first: timestamps and values, each shape (rows,)."""
+def newest_observations(database: Database, known: SeriesInfo, limit: int) -> tuple[Timestamps, Floats]:
+    """Return the newest observations of a series, the oldest of them first: timestamps and values, each shape (rows,).
+
+    Gaps among them have the value NaN; those before the first value and after the last one are left out.
+    """
+    if known.first is None or known.last is None:
+        return _times([]), np.array([], dtype=np.float64)
+    first, last = microseconds(np.array([known.first, known.last])).tolist()
     query = (
         select(observations.c.timestamp, observations.c.value)
-        .where(observations.c.series_id == storable(series_id))
+        .where(observations.c.series_id == storable(known.id), observations.c.timestamp.between(first, last))
         .order_by(observations.c.timestamp.desc())
         .limit(limit)
     )
@@ -172,7 +182,7 @@ def iterate_pages(
 ) -> Iterator[tuple[list[str], Timestamps, Floats, list[str | None]]]:
     """Yield the observations of all series, or of one, in pages of at most `rows`, by series and timestamp.
 
-    The timezone of its series comes with each: with one the timestamp is an instant, without one a wall clock.
+    Gaps before the first value of a series and after its last one are left out: nothing was observed there. The timezone of its series comes with each: with one the timestamp is an instant, without one a wall clock.
 
     Each page is a transaction of its own, so that a slow reader blocks no writer. Rows that are written meanwhile may be
     among the later pages.
@@ -190,11 +200,29 @@ def iterate_pages(
     while True:
         with database.reading() as connection:
             found = connection.execute(page).all()
+            kept = _within_extents(connection, found)
+        if kept:
+            ids, timestamps, values, zones = zip(*kept, strict=True)
+            yield list(ids), _times(timestamps), np.array(values, dtype=np.float64), list(zones)
         if not found:
             return
-        ids, timestamps, values, zones = zip(*found, strict=True)
-        yield list(ids), _times(timestamps), np.array(values, dtype=np.float64), list(zones)
-        page = query.where(key > tuple_(ids[-1], timestamps[-1]))
+        page = query.where(key > tuple_(*found[-1][:2]))
+
+
+def _within_extents(connection: Connection, rows: Sequence[_PageRow]) -> Sequence[_PageRow]:
+    """Return rows without the gaps before the first value of their series and after the last one."""
+    names = list(dict.fromkeys(row[0] for row in rows if row[2] is None))
+    extents: dict[str, tuple[int | None, int | None]] = {}
+    for start in range(0, len(names), BATCH):
+        query = select(series.c.id, *_ends()).where(series.c.id.in_(names[start : start + BATCH]))
+        extents |= {name: (first, last) for name, first, last in connection.execute(query)}
+    if not names:
+        return rows
+    return [row for row in rows if row[2] is not None or _lies_within(row[1], *extents.get(row[0], (None, None)))]
+
+
+def _lies_within(timestamp: int, first: int | None, last: int | None) -> bool:
+    return first is not None and last is not None and first < timestamp < last
 
 
 def _part(rows: Observations, part: slice) -> Observations:
@@ -300,12 +328,21 @@ def _mark_due(database: Database, rows: Observations) -> None:
 
 
 def _known() -> Select[str, str | None, str | None, int, int | None, int | None]:
-    of = and_(observations.c.series_id == series.c.id, observations.c.value.is_not(None))
-    count = select(func.count()).where(of).scalar_subquery()
+    count = select(func.count()).where(_is_value()).scalar_subquery()
+    return select(series.c.id, series.c.frequency, series.c.timezone, count, *_ends())
+
+
+def _is_value() -> ColumnElement[bool]:
+    return and_(observations.c.series_id == series.c.id, observations.c.value.is_not(None))
+
+
+def _ends() -> tuple[ScalarSelect[int | None], ScalarSelect[int | None]]:
+    """Return the timestamps of the first and the last value of each series in a query."""
     at = observations.c.timestamp
-    first = select(at).where(of).order_by(at).limit(1).scalar_subquery()
-    last = select(at).where(of).order_by(at.desc()).limit(1).scalar_subquery()
-    return select(series.c.id, series.c.frequency, series.c.timezone, count, first, last)
+    first, last = (
+        select(at).where(_is_value()).order_by(order).limit(1).scalar_subquery() for order in (at, at.desc())
+    )
+    return first, last
 
 
 def _read_known(row: Row[str, str | None, str | None, int, int | None, int | None]) -> SeriesInfo:

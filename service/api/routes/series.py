@@ -162,7 +162,7 @@ def _history(database: Database, series_id: str, limit: int) -> tuple[SeriesInfo
     known = find_series(database, series_id)
     if known is None:
         raise unknown_series(series_id)
-    return known, *newest_observations(database, known.id, limit)
+    return known, *newest_observations(database, known, limit)
 
 
 def unknown_series(series_id: str) -> SeriesUnknown:

@@ -97,6 +97,18 @@ def test_a_frame_gives_the_numbers_of_json(shared_client: TestClient, kind: str)
     assert {one["id"]: one["repairs"] for one in about["forecasts"]}["b"]
 
 
+@pytest.mark.parametrize("kind", BINARY)
+def test_rows_after_the_last_value_are_left_out(shared_client: TestClient, kind: str) -> None:
+    """Those of the whole frame, as in a training: a series that ends before the others is forecast from their end on."""
+    later = np.concatenate([MONTHS, np.array(["2030-01", "2030-05"], "M8[M]").astype("M8[us]")])
+    values = [*SERIES["a"], None, None, *SERIES["b"][:-1], None, None, None]
+    table = pa.table({"unique_id": np.repeat(["a", "b"], 62), "ds": np.tile(later, 2), "y": pa.array(values)})
+
+    answer = unpacked(send(shared_client, packed(table, kind), kind, "horizon=1").content, kind)
+
+    assert [str(one)[:7] for one in answer["ds"].to_pylist()] == ["2024-01", "2024-01"]
+
+
 @pytest.mark.parametrize("kind", [PARQUET, STREAM])
 def test_a_frame_has_means_paths_and_sums_if_asked_for(shared_client: TestClient, kind: str) -> None:
     """Means and paths in columns of their own, sums in the metadata."""

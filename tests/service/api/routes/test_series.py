@@ -48,6 +48,23 @@ def test_a_series_shows_its_newest_observations(stored_client: TestClient) -> No
     assert (answer["timestamps"], answer["values"]) == (["2023-11-01", "2023-12-01"], [10.0, 11.0])
 
 
+def test_nulls_beyond_the_values_are_no_observations(stored_client: TestClient) -> None:
+    """The series, its export and its forecast begin and end with values; a gap between them remains."""
+    observe_two_years(stored_client)
+    given = [("a", "2001-01-01", None), ("a", "2022-05-01", None), ("a", "2030-01-01", None), ("a", "2030-05-01", None)]
+    observe(stored_client, [*given, ("b", "2024-01-01", None)])
+
+    rows = exported(stored_client)
+    shown = stored_client.get("/series/a?limit=2").json()["timestamps"]
+
+    assert [row[0] for row in rows] == ["a"] * 24
+    assert (rows[0][1], rows[4][2], rows[-1][1]) == ("2022-01-01T00:00:00", None, "2023-12-01T00:00:00")
+    assert shown == ["2023-11-01", "2023-12-01"]
+    assert exported(stored_client, "?series=b") == stored_client.get("/series/b").json()["values"] == []
+    observe(stored_client, [("a", "2030-06-01", 6.0)])
+    assert [row[1][:7] for row in exported(stored_client)[-3:]] == ["2030-01", "2030-05", "2030-06"]
+
+
 def test_an_address_names_a_series_however_its_id_is_written(stored_client: TestClient) -> None:
     """With blanks at its ends, and with decomposed letters; in queries too."""
     rows = [{"id": "Cafe\u0301 ", "timestamp": f"2024-{month:02d}", "value": month} for month in range(1, 13)]

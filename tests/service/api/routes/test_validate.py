@@ -32,6 +32,13 @@ def test_the_answer_has_gaps_repairs_and_errors(shared_client: TestClient) -> No
     jsonschema.Draft202012Validator(schema).validate(answer)
 
 
+def test_rows_after_the_last_value_of_a_file_are_left_out(shared_client: TestClient) -> None:
+    """As in a training."""
+    one = post(shared_client, MONTHS + "2030-01,\n2030-05,\n").json()["series"][0]
+
+    assert (one["end"], one["points"]) == ("2024-04-01", 4)
+
+
 def test_a_model_refuses_what_it_would_not_forecast(shared_client: TestClient) -> None:
     """With `model`, the errors and warnings of a forecast are those of the validation."""
     series = [
