@@ -1,5 +1,6 @@
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -315,6 +316,23 @@ def test_mlflow_sends_covariates_as_columns(tmp_path: Path) -> None:
 
     assert_allclose(answer["median"], np.array([25.0, 27.0, 29.0]))
     assert answer["ds"].tolist() == dates[36:].tolist()
+
+
+def test_a_network_that_waits_for_a_busy_machine_is_not_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is that of the processor; a loop of as long is slow."""
+    forecaster = artifact.load(make_artifact(tmp_path / "model"))
+
+    def compute(_contexts: object) -> None:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+
+    monkeypatch.setattr(forecaster, "quantiles", lambda _contexts: time.sleep(0.02))
+    waiting = artifact.forecast_seconds(forecaster)
+    monkeypatch.setattr(forecaster, "quantiles", compute)
+
+    assert waiting < 0.01
+    assert artifact.forecast_seconds(forecaster) >= 0.02
 
 
 def test_a_blended_artifact_is_two(tmp_path: Path) -> None:
