@@ -46,7 +46,7 @@ def _rows(entries: Sequence[LogEntry], now: int) -> Iterator[dict[str, Any]]:
     first = entries[0]
     values = decode_floats(b"".join([entry.values for entry in entries])).reshape(len(entries), -1)
     naive, scales = naive_baselines(values, len(first.median) // 8, first.season_length)
-    chosen = choose_steps(values.shape[1], [entry.forecast_id for entry in entries])
+    chosen = choose_steps(values, [entry.forecast_id for entry in entries])
     parts = zip(entries, naive, scales.tolist(), chosen, np.take_along_axis(values, chosen, axis=1), strict=True)
     for entry, forecast, scale, steps, kept in parts:
         times = times_in_reach(entry.start, entry.frequency, entry.timezone, values.shape[1])

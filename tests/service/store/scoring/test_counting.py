@@ -168,21 +168,101 @@ def test_nine_in_ten_observed_steps_agree(changed: dict[int, float], *, agreed: 
 
     observed = Observed(days[:20], values[:20])
 
-    assert agrees(HistorySample(days, sent), observed, "D") is agreed
+    assert agrees(HistorySample(days[:20], sent[:20]), observed, "D") is agreed
     assert not agrees(HistorySample(days[20:], sent[20:]), observed, "D")
 
 
+DAYS = np.arange("2024-01-01", "2024-02-10", dtype="M8[D]").astype("M8[us]")
+WEEKS = 100 + 20 * np.sin(2 * np.pi * np.arange(40) / 7) + np.arange(40.0) % 3
+"""Values of these days, from 80 to 122."""
+
+
+@pytest.mark.parametrize(
+    ("changed", "agreed"),
+    [
+        ({39: 1e6}, False),
+        ({38: 1e6, 39: 1e6}, False),
+        ({37: 1e6, 38: 1e6, 39: 1e6}, False),
+        ({38: 90.0, 39: 119.0}, False),  # plausible, but of the newest only one may be another
+        ({5: 1e6}, False),  # an older one may be another, but not a wild one
+        ({39: 130.0}, True),  # revised since
+        ({2: 90.0, 9: 119.0, 20: 90.0}, True),
+        ({37: WEEKS[37] + 2, 38: WEEKS[38] - 2, 39: WEEKS[39] + 2}, True),  # provisional values
+        ({38: np.nan, 39: np.nan}, True),  # observed later
+    ],
+)
+def test_the_newest_values_are_those_observed(changed: dict[int, float], *, agreed: bool) -> None:
+    """They decide a forecast: one may be revised, none made up, whatever nine in ten of all say."""
+    sent = WEEKS.copy()
+    sent[list(changed)] = list(changed.values())
+
+    assert agrees(HistorySample(DAYS, sent), Observed(DAYS, WEEKS), "D") is agreed
+
+
+@pytest.mark.parametrize(("value", "agreed"), [(0.0, True), (90.0, True), (180.0, True), (1e6, False), (-200.0, False)])
+def test_a_value_without_an_observation_is_plausible(value: float, *, agreed: bool) -> None:
+    """The store has no Sundays: a client that fills them in is honest, unless the values are wild."""
+    sunday = np.arange(40) % 7 == 5
+    observed = Observed(DAYS[~sunday], WEEKS[~sunday])
+
+    assert agrees(HistorySample(DAYS, np.where(sunday, value, WEEKS)), observed, "D") is agreed
+
+
+def test_a_stored_glitch_widens_nothing() -> None:
+    """One wild observation does not let wild values pass for equal or usual; a spike that was revised is honest."""
+    stored, sent = WEEKS.copy(), WEEKS.copy()
+    stored[10], sent[39] = 1e6, 1_000.0
+    assert not agrees(HistorySample(DAYS, sent), Observed(DAYS, stored), "D")
+
+    stored[10], sent[10], sent[39] = 500, 520, WEEKS[39]
+    assert agrees(HistorySample(DAYS, sent), Observed(DAYS, stored), "D")
+
+
+@pytest.mark.parametrize("false", [1, 2, 3])
+def test_the_first_confirmed_forecast_counts(database: Database, entry: ServedForecast, false: int) -> None:
+    """A disputed one that was made before, of the same version, series and cutoff, takes nothing from it."""
+    observe(database, 0, HISTORY)
+    sent = np.append(TRUE[: HISTORY - false], np.full(false, 1e6))
+    post(database, entry, "false", series=made_up(entry, sent))
+    post(database, entry, "own", from_store=True)
+
+    observe(database, HISTORY, HISTORY + 6)
+
+    assert score(database).scores == 6
+    stored = {name: find_forecast(database, name) for name in ("false", "own")}
+    assert [one.row.counted for one in stored.values() if one is not None] == [0, 6]
+
+
+def test_invented_future_values_wait_for_their_observations(database: Database, entry: ServedForecast) -> None:
+    """A history that ends after the observations counts once they have come, if they are the same."""
+    observe(database, 0, HISTORY - 3)
+    post(database, entry, "false", series=made_up(entry, np.append(TRUE[: HISTORY - 3], [9.0, 9.0, 9.0])))
+    observe(database, HISTORY, HISTORY + 6)
+    post(database, entry, "true")
+    waiting = score(database).scores
+
+    observe(database, HISTORY - 3, HISTORY)
+
+    assert (waiting, score(database).scores, count_disputed(database)) == (0, 6, 1)
+
+
 def test_a_sample_has_the_newest_steps_and_some_older_ones() -> None:
-    """Which older ones, the forecast's id decides; of a short history all are kept."""
-    one, other = choose_steps(1_000, ["one", "other"])
+    """Which older ones, the forecast's id decides, but the wildest is among them; of a short history all are kept."""
+    values = np.tile(np.sin(np.arange(1_000.0)), (2, 1))
+    values[:, 900:905] = np.nan
+    values[:, [3, 850]] = -1e6
+
+    one, other = choose_steps(values, ["one", "other"])
 
     assert one[-NEWEST:].tolist() == list(range(1_000 - NEWEST, 1_000))
     assert len(one) == NEWEST + DRAWN
     assert one.min() >= 1_000 - REACH
     assert (np.diff(one) > 0).all()
     assert set(one) != set(other)
-    assert choose_steps(1_000, ["other"]).tolist() == [other.tolist()]
-    assert choose_steps(20, ["one", "other"]).tolist() == [[*range(20)]] * 2
+    assert 850 in one
+    assert 850 in other
+    assert choose_steps(values[:1], ["other"]).tolist() == [other.tolist()]
+    assert choose_steps(values[:, :20], ["one", "other"]).tolist() == [[*range(20)]] * 2
 
 
 def test_the_times_in_reach_end_with_the_history() -> None:
