@@ -101,7 +101,7 @@ class ForecastUnknown(RequestError):
 
 
 class ModelNotFound(ModelUnknown):
-    """A model in a query that is neither registered nor served, or a version to promote that does not exist."""
+    """A model in a path or query that is neither registered nor served, or a version to promote that does not exist."""
 
 
 class ChampionChanged(RegistryError):

@@ -1,6 +1,7 @@
 """Bulk forecast: reads and writes the formats of POST /forecast beside JSON; imported when first needed."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from models.json_values import json_pointer
 from service.api.content_types import ARROW_FILE, ARROW_STREAM, JSON, NDJSON, PARQUET
 from service.api.frame_input import parse_frame, parse_lines
+from service.api.named_models import named_in_url
 from service.api.state import Service
 from service.callers import CALLER
 from service.errors import FieldUnknown
@@ -38,7 +40,8 @@ async def forecast_bulk(service: Service, request: Request, body: bytes, sent: s
             return parse_lines(body, parameters, settings)
         return parse_frame(body, parameters, settings, parquet=sent == PARQUET)
 
-    return await answer_bulk(service.forecasting, parse, MADE[wanted], request.scope[CALLER])
+    with nullcontext() if sent == JSON else named_in_url(parameters.get("model"), service.catalog):
+        return await answer_bulk(service.forecasting, parse, MADE[wanted], request.scope[CALLER])
 
 
 def _refuse_parameters(sent: Mapping[str, str]) -> None:

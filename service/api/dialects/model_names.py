@@ -3,12 +3,10 @@
 from starlette.requests import Request
 
 from models import starters
-from models.errors import ModelUnknown
 from models.names import STARTER
 from service.api.dialects.answering import first_model
+from service.api.named_models import named_in_url
 from service.api.state import service_of
-from service.errors import ModelNotFound, NoModel
-from service.json_input import describe_value
 from service.selector import SelectedModel
 
 DEFAULT = "default"
@@ -35,14 +33,8 @@ async def find_model(request: Request, name: str, version: str = "") -> Selected
     family = service_of(request).forecasting.find_family(selector_of(name), ())
     if family is not None:
         name = first_model(family)
-    try:
+    with named_in_url(name, catalog):
         return await catalog.select(selector_of(name), tuple)
-    except ModelUnknown as error:
-        raise ModelNotFound(error.detail, hint=error.hint) from error
-    except NoModel as error:
-        if not catalog.index.checked:
-            raise
-        raise ModelNotFound(f"There is no model {describe_value(name)}.", hint=error.hint) from error
 
 
 def list_models(request: Request) -> list[str]:

@@ -47,7 +47,9 @@ UNKNOWN_FIELD = errors.FieldUnknown("There is no field 'level'.", pointer="/leve
 NO_SUCH_MODEL = ModelUnknown(
     "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
 )
-NO_SUCH_PATH = ModelUnknown("There is no model 'weather'.", hint=f"Registered: temperatures. {STARTER_HINT}")
+NO_SUCH_PATH = errors.ModelNotFound(
+    "There is no model 'weather'.", pointer="/model", hint=f"Registered: temperatures. {STARTER_HINT}"
+)
 INFINITE = document(SeriesInfinite("Value 1 is inf.", pointer="/series/0/values/1", hint="Send null for a gap."))
 ALL_REFUSED: dict[str, Any] = {
     **INFINITE,
@@ -78,6 +80,7 @@ ANSWER["content"] |= OTHER_FORMATS
 FORECAST_RESPONSES: Responses = {
     200: ANSWER,
     **BODY_RESPONSES,
+    404: problems("The query, for a body that is not JSON, names a model that does not exist.", NO_SUCH_PATH),
     406: problems("Accept names no type that is made.", NOT_ACCEPTED),
     408: problems("The body is not received in time.", TOO_SLOW),
     415: problems("The body is of a type or encoding that is not read.", COMPRESSED),
@@ -94,7 +97,7 @@ FORECAST_RESPONSES: Responses = {
 }
 
 MODEL_RESPONSES: Responses = {
-    404: problems("There is no such name, alias or version.", document(NO_SUCH_PATH, status=404)),
+    404: problems("There is no such name, alias or version.", NO_SUCH_PATH),
     503: problems("The version is being fetched; try again after Retry-After.", LOADING),
 }
 

@@ -12,6 +12,7 @@ from service.api.examples.forecast import (
     KEY_RESPONSES,
     LOADING,
     NO_JSON,
+    NO_SUCH_PATH,
     TOO_SLOW,
 )
 from service.api.openapi import REF, problems, success
@@ -108,7 +109,7 @@ ERASE_RESPONSES: Responses = {
     503: problems("The database does not answer; a part may be erased. Send the request again.", GONE),
 }
 SERIES_FORECAST_RESPONSES: Responses = {
-    404: problems("There is no series of this id.", NOT_OBSERVED),
+    404: problems("There is no series of this id, or no such model.", NOT_OBSERVED, NO_SUCH_PATH),
     422: problems("The request is wrong, or the observations cannot be forecast.", BAD_HORIZON, NO_STEP),
     503: problems("The database or the model does not answer yet.", GONE, LOADING),
 }

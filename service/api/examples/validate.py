@@ -4,7 +4,7 @@ from typing import Any
 
 from models.errors import TimestampsMismatched
 from service.api.examples import Responses
-from service.api.examples.forecast import BODY_RESPONSES, FULL, LOADING, NO_SUCH_MODEL, TOO_SLOW
+from service.api.examples.forecast import BODY_RESPONSES, FULL, LOADING, NO_SUCH_MODEL, NO_SUCH_PATH, TOO_SLOW
 from service.api.openapi import REF, problems, success
 
 VALIDATE_REQUESTS: dict[str, Any] = {
@@ -57,6 +57,7 @@ VALIDATED: dict[str, Any] = {
 VALIDATE_RESPONSES: Responses = {
     200: success("What each series is read as, and an error for each that cannot be forecast.", gap=VALIDATED),
     **BODY_RESPONSES,
+    404: problems("The query names a model that does not exist.", NO_SUCH_PATH),
     408: problems("The body is too slow.", TOO_SLOW),
     422: problems("The request as a whole is wrong.", NO_SUCH_MODEL),
     429: problems("Too many requests are waiting.", FULL),

@@ -7,15 +7,12 @@ from starlette.responses import Response
 
 from models import starters
 from models.calendar.zoned_grid import parse_frequency
-from models.errors import ModelUnknown
 from models.forecaster import Forecaster
 from service.api.examples.forecast import MODEL_RESPONSES
 from service.api.http import json_response
+from service.api.named_models import named_in_url
 from service.api.schemas.models import ModelCard, ModelsResponse
 from service.api.state import service_of
-from service.errors import NoModel
-from service.json_input import describe_value
-from service.problems import problem
 from service.selector import LoadedModel, SelectedModel
 from service.serving.catalog import Catalog
 from service.serving.registry_index import RegisteredModel
@@ -46,14 +43,8 @@ async def model(request: Request, model: str, frequency: StarterFrequency = star
     if not model:
         return await models(request)
     catalog, step = service_of(request).catalog, parse_frequency(frequency)
-    try:
+    with named_in_url(model, catalog):
         selected = await catalog.select(model, lambda: [step])
-    except ModelUnknown as error:
-        return problem(ModelUnknown(error.detail, hint=error.hint), status=404)
-    except NoModel as error:
-        if not catalog.index.checked:
-            raise
-        return problem(ModelUnknown(f"There is no model {describe_value(model)}.", hint=error.hint), status=404)
     if selected.starters is not None:
         return json_response(_starter_card(selected, selected.starters[step.name]))
     registered = catalog.index.models.get(selected.model.name, RegisteredModel())

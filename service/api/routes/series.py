@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from models.calendar.timestamps import Timestamps
-from models.errors import LevelInvalid, ModelUnknown
+from models.errors import LevelInvalid
 from models.forecasting.sampling import MOST_PATHS
 from models.ids import plain_id
 from models.json_values import to_json_value
@@ -26,6 +26,7 @@ from service.api.examples.observations import (
     SERIES_RESPONSES,
 )
 from service.api.http import json_response, only_known_parameters
+from service.api.named_models import named_in_url
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import Service, service_of
@@ -34,7 +35,6 @@ from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value
 from service.observations.series_view import has_hours, make_series, write_timestamps
-from service.problems import problem
 from service.store.blobs import Floats
 from service.store.database import Database
 from service.store.erasure import Erasure, erase_series
@@ -93,10 +93,8 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     query = parse_options({**options, **sampling, "mean": mean == "true", "model": model}, service.settings.max_horizon)
     one = await service.database.run(_stored_series, series_id, service.settings.max_points)
     caller = Caller.of(request.scope)
-    try:
+    with named_in_url(model, service.catalog):
         return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True), caller)
-    except ModelUnknown as error:
-        return problem(error, status=HTTPStatus.NOT_FOUND)
 
 
 @router.get("/{series_id:path}", summary="Show a series", response_model=SeriesResponse, responses=SERIES_RESPONSES)

@@ -1,5 +1,6 @@
 """POST /validate: how the service understands series; nothing is forecast or stored."""
 
+from contextlib import nullcontext
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -8,6 +9,7 @@ from starlette.responses import Response
 from models.errors import Finding
 from service.api.examples.validate import VALIDATE_BODY, VALIDATE_RESPONSES
 from service.api.http import json_response, read_body
+from service.api.named_models import named_in_url
 from service.api.request_checks import FILE_TYPES
 from service.api.schemas.validation import ValidationResponse
 from service.api.state import Service, service_of
@@ -45,9 +47,10 @@ async def validate(request: Request, values: Values = "false") -> Response:
     lane = service.forecasting.large
     with lane.enter():
         query, noticed = await lane.threads.run(_parse, service, body, media_type, sent)
-        selected = (
-            None if query.model is None else await service.forecasting.select_model(query.model, query.frequencies)
-        )
+        selected = None
+        if query.model is not None:
+            with named_in_url(query.model, service.catalog) if "model" in sent else nullcontext():
+                selected = await service.forecasting.select_model(query.model, query.frequencies)
         found = await lane.threads.run(validate_query, query, selected, values=values == "true")
         findings = [plain_finding(one) for one in noticed]
         return await lane.threads.run(json_response, {**found, "findings": findings})

@@ -60,7 +60,7 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
         "/metrics",
     }
     statuses = set(document["paths"]["/forecast"]["post"]["responses"])
-    assert statuses == {"200", "400", "401", "403", "406", "408", "413", "415", "421", "422", "429", "503"}
+    assert statuses == {"200", "400", "401", "403", "404", "406", "408", "413", "415", "421", "422", "429", "503"}
 
 
 def test_clients_that_ask_at_once_get_one_document(monkeypatch: pytest.MonkeyPatch) -> None:

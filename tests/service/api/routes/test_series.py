@@ -292,3 +292,28 @@ def test_what_a_url_names_and_does_not_exist_is_404(client: TestClient, path: st
     response = client.get(path)
 
     assert (response.status_code, response.json()["code"]) == (404, code)
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+@pytest.mark.parametrize(
+    ("path", "body", "kind"),
+    [
+        ("/validate?model=nope", "ds,y\n2024-01,1\n2024-02,2\n", "text/csv"),
+        ("/forecast?horizon=1&model=nope", '{"values": [1, 2]}\n', "application/x-ndjson"),
+        ("/series/a/forecast?horizon=1&model=nope", None, ""),
+        ("/models/nope", None, ""),
+    ],
+)
+def test_an_unknown_model_in_a_url_is_404(  # noqa: PLR0913 - the parts of a case
+    home: ServiceHome, start: Callable[..., TestClient], path: str, body: str | None, kind: str, *, is_empty: bool
+) -> None:
+    """Whether a model is registered or not; in a body of JSON it is 422, and 503 where nothing is registered."""
+    home.set_empty() if is_empty else home.publish("temperatures", "1")
+    client = start()
+    observe_two_years(client)
+
+    response = client.request("POST" if body else "GET", path, content=body, headers={"content-type": kind})
+    in_body = client.post("/forecast", json={"series": [{"values": [1, 2]}], "horizon": 1, "model": "nope"})
+
+    assert (response.status_code, response.json()["code"]) == (404, "MODEL_UNKNOWN")
+    assert in_body.status_code == (503 if is_empty else 422)
