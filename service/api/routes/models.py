@@ -1,8 +1,10 @@
 """GET /models and GET /models/{model}: the registered models, and the card of one version."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from models import starters
@@ -41,7 +43,7 @@ async def models(request: Request) -> Response:
 async def model(request: Request, model: str, frequency: StarterFrequency = starters.DEFAULT) -> Response:
     """Return the card of a version; `model` is `name`, `name@alias`, `name/version` or `starter`."""
     if not model:
-        return await models(request)
+        raise HTTPException(HTTPStatus.NOT_FOUND)
     catalog, step = service_of(request).catalog, parse_frequency(frequency)
     with named_in_url(model, catalog):
         selected = await catalog.select(model, lambda: [step])
