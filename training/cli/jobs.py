@@ -213,7 +213,10 @@ def worker(jobs: int, *, check: bool) -> None:
         sys.exit(_check())
     from training.jobs.worker import Worker
     from training.jobs.worker_settings import WorkerSettings
+    from training.registry.home import check_home
+    from training.registry.location import RegistryLocation
 
+    check_home(RegistryLocation.from_environment(os.environ))
     code = Worker(WorkerSettings.from_environment(os.environ, jobs=jobs), log).run()
     # DBOS's threads may wait for the database for minutes; everything is stored already.
     sys.stdout.flush()

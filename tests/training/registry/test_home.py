@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from models.errors import HomeMoved, RegistryUnreachable
 from tests.training.registry.publishing import publish
 from training.cli.home import home as command
+from training.cli.jobs import worker
 from training.registry.client import Registry
 from training.registry.home import relocate
 from training.registry.location import RegistryLocation
@@ -58,6 +59,20 @@ def test_a_copied_home_writes_into_itself_after_relocation(
             assert registry.models.download(found, tmp_path / number).is_dir()
     finally:
         published.with_name("away").rename(published)
+
+
+def test_a_worker_of_a_copied_home_does_not_start(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused with the command before anything else is looked at, such as a wrong name."""
+    shutil.copytree(published, tmp_path / "copy")
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "copy"))
+    monkeypatch.setenv("ALMANAC_WORKER_ID", "x" * 1_000)
+
+    error = CliRunner().invoke(worker, []).exception
+
+    assert isinstance(error, HomeMoved)
+    assert "almanac home relocate" in error.hint
 
 
 def test_a_moved_home_is_relocated(published: Path, tmp_path: Path) -> None:
