@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
-from models.calendar.timestamps import NO_OFFSET
+from models.calendar.timestamps import NO_OFFSET, to_local_times
 from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, Finding
+from models.series import DEFAULT_STYLE
 from models.tables.faults import FILE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
@@ -23,6 +24,7 @@ from service.json_input import SeriesFault, reject_repeated_names, reject_unknow
 from service.observations.arrow_size import read_arrow
 from service.observations.files import fault_of, in_url
 from service.observations.parquet_size import read_table
+from service.observations.series_view import style_of
 from service.settings import Settings
 
 BOUNDS = ("minimum", "maximum")
@@ -185,7 +187,7 @@ def _entries(
         cells[np.isnan(values[rows])] = None
         zone = fields.get("timezone") or zones.get(name) or reading.times.zone
         shown = {
-            "timestamps": timestamp_texts(walls[rows], offsets[rows]),
+            "timestamps": exported_texts(walls[rows], zones.get(name)) or timestamp_texts(walls[rows], offsets[rows]),
             "frequency": fields.get("frequency"),
             "timezone": zone,
         }
@@ -220,6 +222,14 @@ def _offsets(reading: ParsedTable) -> NDArray[np.int64]:
         return reading.times.offsets
     has_zone = reading.sheet.columns[TIMEZONE].is_valid().to_numpy(zero_copy_only=False)
     return np.where(has_zone, 0, reading.times.offsets)
+
+
+def exported_texts(instants: NDArray[np.datetime64], zone: str | None) -> list[str]:
+    """Return UTC instants of an export as local dates if each begins a day of its zone, as in GET /series; else nothing."""
+    if zone is None or style_of(instants.astype("M8[us]"), zone) != DEFAULT_STYLE:
+        return []
+    texts: list[str] = to_local_times(instants.astype("M8[us]"), zone).astype("M8[D]").astype(str).tolist()
+    return texts
 
 
 def timestamp_texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[str]:

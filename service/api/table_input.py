@@ -19,7 +19,7 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import read_columns
 from models.tables.sheet import Sheet
-from service.api.frame_input import ANONYMOUS, are_late, timestamp_texts, without_late
+from service.api.frame_input import ANONYMOUS, are_late, exported_texts, timestamp_texts, without_late
 from service.errors import FieldInvalid, FileInvalid
 from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import index_of
@@ -167,7 +167,7 @@ def _entries(
         yield {
             "id": name,
             "values": _gapped(values[at]),
-            "timestamps": timestamp_texts(walls[at], seconds[at]),
+            "timestamps": exported_texts(walls[at], rows.zones.get(name)) or timestamp_texts(walls[at], seconds[at]),
             "frequency": sent.get("frequency"),
             "timezone": sent.get("timezone") or rows.zones.get(name),
         }

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from models.calendar.timestamps import to_instants
 from service.observations.parquet_export import parquet_of
 
 NDJSON, PARQUET, STREAM, FILE = (
@@ -303,6 +304,20 @@ def test_an_export_of_observations_keeps_its_timezones(shared_client: TestClient
         ["2024-04-02T00:00:00Z"],
         ["2024-04-02T00:00:00"],
     ]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Africa/Cairo"])
+def test_days_of_an_export_are_local_dates(shared_client: TestClient, zone: str) -> None:
+    """As in the stored series and in a training, also where clocks skip a midnight (Cairo, 26 April)."""
+    days = np.arange("2024-03-01", "2024-05-01", dtype="M8[D]").astype("M8[us]")
+    pages: Any = [(["a"] * len(days), to_instants(days, zone), np.arange(61) % 7.0, [zone] * len(days))]
+    export = b"".join(parquet_of(pages))
+
+    forecast = send(shared_client, export, PARQUET, "horizon=1&model=starter", accept="application/json").json()
+    read = shared_client.post("/validate", content=export, headers={"content-type": PARQUET}).json()["series"][0]
+
+    assert forecast["forecasts"][0]["timestamps"] == ["2024-05-01"]
+    assert [read[name] for name in ("start", "end", "points", "frequency")] == ["2024-03-01", "2024-04-30", 61, "D"]
 
 
 @pytest.mark.parametrize(
