@@ -1,10 +1,12 @@
 """Key file: the API keys of a service, stored as hashes; who else can write the file can create keys."""
 
 import hashlib
+import json
 import os
 import secrets
 import shlex
 import stat
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -56,13 +58,15 @@ def read_keys(path: Path) -> tuple[Key, ...]:
     """Return the keys in a file, none if there is no file; raises KeysInvalid, also if other users can write the file."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise _dangling(path) from error
         return ()
     except OSError as error:
         raise KeysInvalid(f"{path} cannot be read: {error.strerror}.", hint="Give this user access to it.") from error
     check_only_owner_writes(path)
     try:
-        return tuple(_key(entry) for entry in orjson.loads(content)["keys"])
+        return tuple(_key(entry) for entry in json.loads(content, object_pairs_hook=_unique_names)["keys"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KeysInvalid(
             f"{path} is not a valid API key file: {error}.",
@@ -70,9 +74,31 @@ def read_keys(path: Path) -> tuple[Key, ...]:
         ) from error
 
 
+def _dangling(path: Path) -> KeysInvalid:
+    quoted = shlex.quote(str(path))
+    return KeysInvalid(
+        f"{path} is a link to {path.readlink()}, which does not exist.",
+        hint=f"Bring that file back, or run `rm {quoted}` if there are to be no keys.",
+    )
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raises ValueError for a name that occurs twice, since only one of the values would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"it has {name[:40]!r} twice")
+    return found
+
+
 def check_only_owner_writes(path: Path) -> None:
     """Raise KeysInvalid if other users can change the key file, or replace it: they could give themselves a key."""
     _check_owner(path, "600")
+    if os.geteuid() == 0 and (owner := path.stat().st_uid) != 0:
+        raise KeysInvalid(
+            f"{path} belongs to another user ({owner}), who can create keys.",
+            hint=f"Run `chown 0 {shlex.quote(str(path))}`, or run almanac as that user.",
+        )
     for folder in {path.parent, path.resolve().parent}:
         _check_owner(folder, "go-w")
 

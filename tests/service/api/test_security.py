@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -211,6 +212,8 @@ def test_a_broken_file_leaves_the_last_keys_in_force(home: ServiceHome) -> None:
         json.dumps({"keys": [{"name": "a", "sha256": "0" * 64}]}),
         json.dumps({"keys": [{"name": "a", "sha256": "0" * 64, "scopes": []}]}),
         json.dumps({"keys": [{"name": "a", "sha256": "0" * 64, "scopes": "admin"}]}),
+        '{"keys": [{"name": "a", "sha256": "' + "0" * 64 + '", "scopes": ["forecast"]}], "keys": []}',
+        '{"keys": [{"name": "a", "sha256": "' + "0" * 64 + '", "scopes": ["forecast"], "scopes": ["admin"]}]}',
     ],
 )
 def test_an_invalid_key_file_is_an_error_at_start(tmp_path: Path, content: str) -> None:
@@ -252,6 +255,27 @@ def test_a_key_file_that_others_can_write_is_refused(
         assert len(read_keys(path)) == 2
         return
     with pytest.raises(KeysInvalid, match=re.escape(f"`{command.format(folder=folder)}`")):
+        read_keys(path)
+
+
+def test_a_key_file_of_another_user_is_refused_by_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that mends it: that user can create keys."""
+    path = tmp_path / "keys.json"
+    write_keys(path, (make_key("mine", ("forecast",), "2026-01-01")[1],))
+    if os.geteuid() == 0:
+        os.chown(path, 12_345, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    with pytest.raises(KeysInvalid, match=re.escape(f"`chown 0 {path}`")):
+        read_keys(path)
+
+
+def test_a_link_to_no_key_file_is_an_error(tmp_path: Path) -> None:
+    """Keys were meant: it is not a service without keys."""
+    path = tmp_path / "keys.json"
+    path.symlink_to(tmp_path / "gone.json")
+
+    with pytest.raises(KeysInvalid, match=r"a link to .*gone\.json, which does not exist.*`rm "):
         read_keys(path)
 
 
