@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calendar.timestamps import Timestamps
+from models.calendar.zone_inference import zone_of_repeats
 from models.tables.cells import as_text
 from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
 from models.tables.sheet import Sheet
@@ -43,9 +45,7 @@ LEAST_REPEATED = 2
 Codes = NDArray[np.int64]
 
 
-def explain_repeats(
-    sheet: Sheet, layout: TableLayout, series: Codes, times: NDArray[np.generic]
-) -> tuple[str, str] | None:
+def explain_repeats(sheet: Sheet, layout: TableLayout, series: Codes, times: Timestamps) -> tuple[str, str] | None:
     """Return why times repeat, as text and remedy: the columns which, added to the ids, make each row distinct.
 
     Args:
@@ -55,12 +55,14 @@ def explain_repeats(
         times: Time of each row, shape (rows,).
 
     Returns:
-        None if no columns explain it.
+        None if no columns explain it, or those times repeat that clocks do which go back.
     """
+    base = _pairs(series, np.unique(times, return_inverse=True)[1].astype(np.int64))
+    if _repeat_hours(base, times):
+        return None
     used = {layout.time, layout.clock, *layout.ids}
     values = () if layout.wide else layout.values
     names = [name for name in sheet.names if name not in used and name not in values]
-    base = _pairs(series, np.unique(times, return_inverse=True)[1].astype(np.int64))
     measured = (*VALUE_WORDS, *BESIDE_WORDS)
     keys_first = [name for name in names if not any(word in name.lower() for word in measured)]
     parts = [name for name in keys_first if is_time_part(name, sheet.columns[name])]
@@ -75,11 +77,25 @@ def explain_repeats(
         whole = _pairs(whole, _codes_of(sheet.columns[name]))
     if parts and _are_distinct(whole):
         return _join_advice(sheet, layout, parts)
-    if keys := _find_keys(base, series, codes):
+    if (keys := _find_keys(base, series, codes)) and not (layout.wide and set(keys) == set(names)):
         return _advise(sheet, layout, keys, [name for name in names if name not in (*keys, *parts)])
     if parts and _find_keys(whole, series, codes):
         return _join_advice(sheet, layout, parts)
     return next((_fill_advice(name) for name in keys_first if _is_distinct_filled(base, sheet.columns[name])), None)
+
+
+def repeat_hours(times: Timestamps) -> bool:
+    """Return whether times of one series repeat only where clocks go back: each such hour twice, among others; shape (rows,)."""
+    return _repeat_hours(np.unique(times, return_inverse=True)[1].astype(np.int64), times)
+
+
+def _repeat_hours(base: Codes, times: Timestamps) -> bool:
+    """Return the same for several series, of which `base` numbers each with its times."""
+    _, firsts, counts = np.unique(base, return_index=True, return_counts=True)
+    twice = times[firsts[counts > 1]]
+    if not 0 < len(twice) < len(firsts) or counts.max() > 2 or np.isnat(twice).any():  # noqa: PLR2004 - before and after
+        return False
+    return zone_of_repeats(twice) is not None
 
 
 def is_one_key(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's

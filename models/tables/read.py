@@ -16,7 +16,7 @@ from models.tables.csv_text import read_csv
 from models.tables.faults import TIME, VALUE, CellFault, TableInvalid, advise_notes
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
-from models.tables.keys import explain_repeats, is_one_key
+from models.tables.keys import explain_repeats, is_one_key, repeat_hours
 from models.tables.layout import LONG_HINT, TableLayout, find_layout, guess_value, has_clock, quote
 from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
@@ -87,7 +87,7 @@ class ParsedTable:
         series = np.zeros(len(self.sheet.rows), dtype=np.int64)
         if self.ids is not None:
             series = self.ids.indices.to_numpy().astype(np.int64)
-        return explain_repeats(self.sheet, self.layout, series, self.times.walls)
+        return explain_repeats(self.sheet, self.layout, series, self.times.instants())
 
 
 def read_sheet(content: bytes, name: str = "", options: ReadOptions | None = None, *, guess: bool = True) -> Sheet:
@@ -259,11 +259,14 @@ def _refuse_dots(layout: TableLayout) -> None:
 
 
 def _refuse_long(reading: ParsedTable) -> None:
-    """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers."""
-    walls = reading.times.walls
+    """Raise TableInvalid for a file without ids that cannot be wide: times repeat, or a column has no numbers.
+
+    Hours that repeat since clocks go back are left to those who know the timezone.
+    """
+    walls = reading.times.instants()
     known = np.sort(walls[~np.isnat(walls)])
     twice = known[1:][known[1:] == known[:-1]]
-    if len(twice) and len(reading.layout.values) > 1:
+    if len(twice) and len(reading.layout.values) > 1 and not repeat_hours(walls[~np.isnat(walls)]):
         explained = reading.explain_repeats()
         detail, hint = explained or ("", f"Name the columns that tell the series apart. {LONG_HINT}")
         rows = reading.sheet.rows[walls == twice[0]]
@@ -291,7 +294,7 @@ def _refuse_parts(reading: ParsedTable) -> None:
     layout, columns = reading.layout, reading.sheet.columns
     if layout.ids or not any(is_time_part(name, columns[name]) for name in layout.ignored):
         return
-    walls = reading.times.walls
+    walls = reading.times.instants()
     _, firsts, counts = np.unique(walls[~np.isnat(walls)], return_index=True, return_counts=True)
     explained = reading.explain_repeats() if (counts > 1).any() else None
     if explained is not None:

@@ -17,7 +17,8 @@ from training.config.training import Columns
 from training.data.reader import Table, read_table
 
 KEY_HINT = "Name all columns that tell the series apart, as --id-column A,B; or correct the rows that are wrong."
-CLOCK_HINT = f"{KEY_HINT} Where clocks go back, write hours with offsets, 2020-10-25T02:00+01:00, or give --timezone."
+_OFFSETS = "write hours with offsets, 2020-10-25T02:00+01:00."
+CLOCK_HINT = f"{KEY_HINT} Where clocks go back, give --timezone, or {_OFFSETS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
     if twice.size:
         at = int(twice[0])
         more = f" {twice.size - 1} more like it." if twice.size > 1 else ""
-        detail, hint = table.explain_repeats() or ("", KEY_HINT if _is_midnight(ds[at]) else CLOCK_HINT)
+        detail, hint = table.explain_repeats() or ("", _advise(ds[1:][twice], table))
         raise DataInvalid(
             f"{table.path}, rows {row[at]} and {row[at + 1]}: series {ids[codes[at]]!r} has {shown(ds[at])} twice.{more} "
             f"{detail}".strip(),
@@ -82,6 +83,16 @@ def group_rows(table: Table) -> tuple[list[Rows], tuple[Finding, ...]]:
         Rows(name, ds[at], y[at], row[at], {key: one[at] for key, one in columns.items()})
         for name, at in zip(names, slices, strict=True)
     ], findings
+
+
+def _advise(ds: Timestamps, table: Table) -> str:
+    """Return what to do about times that stand twice with different values."""
+    if all(map(_is_midnight, ds)):
+        return KEY_HINT
+    zone = None if table.timezone else zone_of_repeats(ds)
+    if zone is None:
+        return CLOCK_HINT
+    return f"Clocks go back then, as in {zone}: give --timezone {zone}, or the timezone of the data, or {_OFFSETS}"
 
 
 def _say_repeats(ds: Timestamps, row: NDArray[np.int64], repeats: NDArray[np.bool_]) -> Finding:

@@ -61,6 +61,12 @@ class Times:
     style: str = DEFAULT_STYLE
     zone: str | None = None
 
+    def instants(self) -> Timestamps:
+        """Return the times in UTC where they have an offset, else their wall clocks."""
+        known = np.where(self.offsets == NO_OFFSET, 0, self.offsets).astype("m8[s]")
+        instants: Timestamps = self.walls - known
+        return instants
+
 
 def read_times(column: Any, name: str, rows: Rows, date_format: str | None = None) -> Times:  # noqa: ANN401 - pyarrow's
     """Return a column as times.

@@ -547,6 +547,11 @@ def test_a_date_in_several_columns_is_one(header: str, row: str, day: str) -> No
     assert "DATE_JOINED" in [finding.code for finding in found.findings]
 
 
+def test_the_only_column_of_values_is_no_key() -> None:
+    """Whatever repeats: without it nothing is left to forecast."""
+    assert read(b"date,y\n2024-01-01,5\n2024-01-01,6\n2024-01-02,5\n2024-01-02,6\n").explain_repeats() is None
+
+
 def test_the_date_of_several_columns_is_named_as_the_error_says() -> None:
     """Its command reads the file."""
     data = "year,month,store,y\n" + "".join(f"2019,{at // 2 + 1},{at % 2},5\n" for at in range(8))

@@ -193,6 +193,26 @@ def test_an_hour_that_stands_twice_is_shown_as_it_was_written_and_explained(tmp_
         read_series(path)
 
 
+@pytest.mark.parametrize("header", ["time,a", "time,a,b", "time,a,b,c"])
+def test_hours_that_differ_where_clocks_go_back_ask_for_the_timezone(tmp_path: Path, header: str) -> None:
+    """No column of values is taken for a key; with the option, and with offsets, all columns are read."""
+    names = header.split(",")[1:]
+    days = [f"2024-10-{day}" for day in (26, 27, 28)]
+    hours = [f"{day} {hour:02d}:00" for day in days for hour in range(24)]
+    hours.insert(27, hours[26])
+    rows = [",".join([time, *(str((at + place) % 5) for place in range(len(names)))]) for at, time in enumerate(hours)]
+    path, written = tmp_path / "d.csv", tmp_path / "o.csv"
+    path.write_text("\n".join([header, *rows]))
+    written.write_text(
+        "\n".join([header, *(row.replace(",", f"+0{2 - (at > 26)}:00,", 1) for at, row in enumerate(rows))])
+    )
+
+    with pytest.raises(DataInvalid, match=r"has 2024-10-27T02:00 twice\..*give --timezone Europe/Berlin"):
+        read_series(path)
+    for found in (read_series(path, columns=Columns(timezone="Europe/Berlin")), read_series(written)):
+        assert [(one.id, len(one)) for one in found.series] == [(name, 73) for name in names]
+
+
 @pytest.mark.parametrize(("day", "zone"), [("2024-10-27", "Europe/Berlin"), ("2024-10-26", None)])
 def test_an_hour_repeated_where_clocks_go_back_names_the_option(tmp_path: Path, day: str, zone: str | None) -> None:
     """The two hours are equal, and with --timezone both count."""
