@@ -12,6 +12,7 @@ Indices = NDArray[np.int64]
 _WRITTEN = (
     *(-99, -999, -9999, -99999, -999999, -9999999, -99999999, -999999999, -99.9, -999.9, -9999.9, -888, -7777, -8888),
     *(9999, 99999, 999999, 9999999, 99999999, 999999999, 9999.9, 7777, 8888),
+    *(-273.15, -273.2, -459.67),  # absolute zero in °C and °F
     *(-127, -999.25, 32767, -32768, -32767, 65535, 65534, 2147483647, -2147483648, 4294967295),
     *(1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e36, 1e37, 9.96921e36, 3.4028235e38, -3.4028235e38),
     *(3.402823466e38, -3.402823466e38, 1.7976931348623157e308, -1.7976931348623157e308),
@@ -20,6 +21,11 @@ SENTINELS = frozenset(
     float(number) for one in _WRITTEN for number in (one, np.float32(np.clip(one, -3.4028235e38, 3.4028235e38)))
 )
 """Numbers that devices, databases and file formats write where nothing was measured, and what float32 makes of them."""
+
+MINUS_ONE = -1.0
+"""What sensors write, but also what series measure: a sentinel only if nothing else is negative or near it."""
+
+_SOUGHT = SENTINELS | {MINUS_ONE}
 
 FEWEST = 8
 """Fewest observed values that show what is plausible."""
@@ -32,6 +38,9 @@ POINT_DISTANCE, POINT_RATIO, MOST_POINTS = 60.0, 100.0, 2
 
 REPEATED_DISTANCE, REPEATED_RATIO, FEWEST_REPEATED, MOST_REPEATED = 20.0, 50.0, 3, 0.1
 """The same of a number that stands exactly so several times; how often, and the largest share."""
+
+GAP_DISTANCE, LEAST_GAP = 5.0, 10.0
+"""Robust ranges between -1 and the least other value, and this value at least; see `_is_minus_one_apart`."""
 
 COUNT_RATIO = 300.0
 """The ratio of any other value in a series that is often zero: one order can be a hundred times as large as the others."""
@@ -50,7 +59,8 @@ def find_implausible(values: Values) -> Indices:
     """Return the positions of the values that cannot be what the series measures, rising; mostly none.
 
     A known sentinel is found however often it stands (up to half of the values), and so is any number far away that stands
-    exactly so three times or more (up to a tenth), unless at even steps or as the end. Any other value is found if it stands
+    exactly so three times or more (up to a tenth), unless at even steps or as the end; so is -1 up to half of the values, at any
+    steps, if all others are positive and far from it. Any other value is found if it stands
     alone between plausible ones, at most two of a series: heavy tails, intermittent demand, level shifts, growth and peaks that return
     every year are none of that.
 
@@ -80,7 +90,7 @@ def is_suspicious(ordered: Values, count: int) -> bool:
     least, middle, most = at(0), at(count // 2), at(count - 1)
     if max(most - middle, middle - least) > SENTINEL_DISTANCE * (at(count - 1 - tail) - at(tail)):
         return True
-    return least in SENTINELS or most in SENTINELS
+    return least in _SOUGHT or most in SENTINELS
 
 
 def are_suspicious(ordered: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
@@ -92,8 +102,8 @@ def are_suspicious(ordered: NDArray[np.float64], count: int) -> NDArray[np.bool_
     with np.errstate(over="ignore"):
         wide = SENTINEL_DISTANCE * (ordered[:, count - 1 - tail] - ordered[:, tail])
         found: NDArray[np.bool_] = np.maximum(most - middle, middle - least) > wide
-    for side in (least, most):
-        found |= [number in SENTINELS for number in side.tolist()]
+    for side, sought in ((least, _SOUGHT), (most, SENTINELS)):
+        found |= [number in sought for number in side.tolist()]
     return found
 
 
@@ -109,7 +119,7 @@ def _may_have_some(ordered: Values) -> bool:
     """
     numbers, last = ordered.tolist(), len(ordered) - 1
     whole = numbers[last] - numbers[0]
-    if math.isinf(whole) or not SENTINELS.isdisjoint(numbers):
+    if math.isinf(whole) or not SENTINELS.isdisjoint(numbers) or _is_minus_one_apart(ordered):
         return True
     if whole > 0.49 * POINT_RATIO * (numbers[last - MOST_POINTS] - numbers[MOST_POINTS]):
         return True
@@ -125,11 +135,38 @@ def _look_closer(values: Values, ordered: Values) -> Indices:
     with np.errstate(invalid="ignore", over="ignore"):
         found = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
         if not found.any() or found.sum() > MOST_SENTINELS * len(ordered):
+            found = _minus_ones(values, ordered)
+        if not found.any():
             found = _repeated(values, ordered)
         if not found.any():
             return _far_points(values)
     rest = np.where(found, np.nan, values)
     return np.union1d(np.flatnonzero(found), find_implausible(rest))
+
+
+def _is_minus_one_apart(ordered: Values) -> bool:
+    """Return whether -1 stands several times below values that are all positive and far from it, in what range they lie."""
+    if ordered[0] != MINUS_ONE:
+        return False
+    count = int(np.searchsorted(ordered, MINUS_ONE, "right"))
+    rest = ordered[count:]
+    if not FEWEST_REPEATED <= count <= MOST_SENTINELS * len(ordered) or rest[0] < LEAST_GAP:
+        return False
+    low, high = np.quantile(rest, (_TAIL, 1 - _TAIL))
+    return bool(rest[0] - MINUS_ONE > max(GAP_DISTANCE * (high - low), rest[-1] - rest[0]))
+
+
+def _minus_ones(values: Values, ordered: Values) -> NDArray[np.bool_]:
+    """Return which values are -1 where nothing was measured; none where it is the level that a series has reached."""
+    places = np.asarray(values == MINUS_ONE)
+    if not _is_minus_one_apart(ordered) or _is_level(places[np.isfinite(values)]):
+        return np.zeros(len(values), dtype=np.bool_)
+    return places
+
+
+def _is_level(known: NDArray[np.bool_]) -> bool:
+    """Return whether a number stands only at the end, in a row."""
+    return bool(known[-1] and np.diff(np.flatnonzero(known)).max() == 1)
 
 
 def _repeated(values: Values, ordered: Values) -> NDArray[np.bool_]:
@@ -151,7 +188,7 @@ def _returns(places: NDArray[np.bool_], values: Values) -> bool:
     known = places[np.isfinite(values)]
     steps = np.diff(np.flatnonzero(known))
     even = steps.min() > 1 and np.ptp(steps) <= _EVEN * steps.mean()
-    return bool(even or (known[-1] and steps.max() == 1))
+    return bool(even) or _is_level(known)
 
 
 def _far_points(values: Values) -> Indices:

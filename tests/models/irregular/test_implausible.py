@@ -25,11 +25,30 @@ def test_far_numbers_that_repeat_are_found(sentinel: float, at: list[int]) -> No
     assert find_implausible(changed(at, sentinel, hours)).tolist() == sorted(at)
 
 
-@pytest.mark.parametrize("sentinel", [-99, -999, -9999, -999.9, 9999, 32767, 65535, 1e30, 3.4028235e38])
+@pytest.mark.parametrize(
+    "sentinel", [-99, -273.15, -273.2, -459.67, -999, -9999, -999.9, 9999, 32767, 65535, 1e30, 3.4028235e38]
+)
 @pytest.mark.parametrize("at", [[200], [0], [399], [3, 50, 51, 52, 300], list(range(100, 180))])
 def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
     """Once or often, alone or in a row, at the end or amid."""
     assert find_implausible(changed(at, sentinel)).tolist() == at
+
+
+@pytest.mark.parametrize("at", [[3, 50, 300], list(range(202, 302, 9)), list(range(100, 250)), [*range(10), 399]])
+def test_minus_one_is_found_if_all_other_values_are_positive_and_far(at: list[int]) -> None:
+    """At even steps, too; not if others are near it, if it stands twice, or as the level that was reached."""
+    narrow = 86 + RNG.uniform(-6, 6, 400).round(1)
+
+    assert find_implausible(changed(at, -1.0, narrow)).tolist() == at
+    for usual in (
+        narrow - 75,
+        narrow * RNG.uniform(0.5, 1.5, 400),
+        changed(60, 0.0, narrow),
+        changed(60, -2.0, narrow),
+    ):
+        assert not find_implausible(changed(at, -1.0, usual)).size
+    assert not find_implausible(changed(at[:2], -1.0, narrow)).size
+    assert not find_implausible(changed(list(range(380, 400)), -1.0, narrow)).size
 
 
 @pytest.mark.parametrize(
