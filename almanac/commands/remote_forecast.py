@@ -107,7 +107,7 @@ def _asked(client: Client, flags: dict[str, Any], *, record: bool) -> Asked:
         columns=file_columns(dict(flags)),
         covariates=CovariateNames(past, ahead, holidays),
         future=flags["future"],
-        reading=SeriesOptions(flags["missing"] or "gap", "keep"),
+        reading=SeriesOptions(flags["missing"] or "gap", "mask later" if flags["mask_outliers"] else "keep"),
     )
     for one in data.findings:
         click.echo(f"{one.code}: {one.detail} {one.hint}".rstrip(), err=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from training.bulk.part_forecast import Model
     from training.bulk.run import BulkRequest
     from training.cli.forecast_file import FileForecastRequest, FileForecasts
+    from training.data.series_options import SeriesOptions
     from training.registry.client import Registry
 
 
@@ -163,7 +164,6 @@ def _bulk_request(model: str, data: str, levels: tuple[float, ...], flags: dict[
     from models.forecasting.sampling import read_sampling
     from training.bulk.places import Place
     from training.bulk.run import BulkRequest
-    from training.data.series_options import SeriesOptions
 
     return BulkRequest(
         _bulk_model(model),
@@ -173,7 +173,7 @@ def _bulk_request(model: str, data: str, levels: tuple[float, ...], flags: dict[
         levels,
         flags["horizon"],
         flags["frequency"],
-        SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
+        _reading(flags),
         read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
         "mask" if flags["mask_outliers"] else "clip",
         flags["mean"],
@@ -220,7 +220,6 @@ def _print_tables(found: "FileForecasts") -> None:
 
 def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str, Any]) -> "FileForecastRequest":
     from training.cli.forecast_file import FileForecastRequest
-    from training.data.series_options import SeriesOptions
 
     return FileForecastRequest(
         model,
@@ -230,7 +229,7 @@ def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str,
         columns_of(flags),
         levels,
         flags["future"],
-        SeriesOptions(flags["missing"] or "gap", "keep", flags["season_length"]),
+        _reading(flags),
         read_bounds({"minimum": flags["minimum"], "maximum": flags["maximum"]}),
         "mask" if flags["mask_outliers"] else "clip",
         flags["mean"],
@@ -238,6 +237,14 @@ def _request(model: str, data: Path, levels: tuple[float, ...], flags: dict[str,
         flags["seed"],
         tuple(flags["sums"].split(",")) if flags["sums"] else (),
     )
+
+
+def _reading(flags: dict[str, Any]) -> "SeriesOptions":
+    """Return how the values of a file become series, with what the model does about implausible ones."""
+    from training.data.series_options import SeriesOptions
+
+    outliers = "mask later" if flags["mask_outliers"] else "keep"
+    return SeriesOptions(flags["missing"] or "gap", outliers, flags["season_length"])
 
 
 def _refuse_no_model() -> NoReturn:

@@ -15,7 +15,7 @@ class SeriesOptions:
 
     Attributes:
         missing: `gap` or `zero`: what a missing timestamp means.
-        outliers: `keep`, or `mask` for implausible values as gaps.
+        outliers: `keep`, `mask` for implausible values as gaps, or `mask later` where the model makes gaps of them.
         season_length: Steps in a season of periods without dates; None reads the dates.
     """
 

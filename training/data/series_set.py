@@ -236,7 +236,7 @@ class SeriesMaker:
         if not series:
             raise DataInvalid(f"{self.table.path}: every value is missing.", hint="Give a file with values.")
         rows = {group.id: group for group in groups}
-        masked = self.reading.outliers == "mask"
+        masked = self.reading.outliers != "keep"
         findings = (*name_irregular(series, rows), *count_gaps(series), *count_unknown(series, self.names))
         return series, (*findings, *name_dropped(groups, made), *name_implausible(series, rows, masked=masked))
 

@@ -61,6 +61,18 @@ def test_the_starter_of_the_files_frequency_answers(tmp_path: Path, frequency: s
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [((), "the model reads the nearest plausible value instead"), (("--mask-outliers",), "they are treated as gaps")],
+)
+def test_what_is_done_with_implausible_values_is_said(tmp_path: Path, option: tuple[str, ...], words: str) -> None:
+    """As the option says."""
+    data = write_file(tmp_path / "d.csv", "D")
+    data.write_text(data.read_text().replace(",60\n", ",-9999\n"))
+
+    assert words in run("--model", "starter", "--data", data, "--horizon", 1, *option).stderr
+
+
 def test_a_longer_horizon_rolls_on_and_says_so(tmp_path: Path) -> None:
     """Forecasts from forecasts, with a warning."""
     found = run("--model", "starter", "--data", write_file(tmp_path / "d.csv", "QS"), "--horizon", 20, "--json")

@@ -64,6 +64,9 @@ def test_implausible_values_are_gaps_for_training() -> None:
 
     assert [int(np.isnan(one.values).sum()) for one in data.series] == [1, 6, 0]
     assert "treated as gaps" in data.findings[0].detail
+    later = read_series(CASES / "glitch.csv", reading=SeriesOptions(outliers="mask later"))
+    assert later.findings == data.findings
+    assert not any(np.isnan(one.values).any() for one in later.series)
 
 
 def test_missing_days_may_be_days_without_sales(tmp_path: Path) -> None:
