@@ -162,14 +162,15 @@ def _read_texts(column: Any, name: str, rows: Rows, style: NumberStyle, *, flags
 
 
 def _are_zeros(column: Any, texts: Any, style: NumberStyle) -> Any:  # noqa: ANN401 - pyarrow's
-    """Return which cells are the dash of Excel's accounting without a currency, where all cells have this format."""
+    """Return which cells are the dash of Excel's accounting without a currency, where all cells have this format, and one a number."""
     import pyarrow.compute as pc
 
     is_zero = pc.fill_null(pc.equal(column, _ZERO_PADDED), False)  # noqa: FBT003 - pyarrow's way
     if style.separator == "|" or not pc.any(is_zero).as_py():
         return pc.and_(is_zero, False)  # noqa: FBT003 - same
-    padded = pc.match_substring_regex(column.filter(texts.is_valid()), _PADDED)
-    return pc.and_(is_zero, bool(pc.all(padded).as_py()))
+    there = column.filter(texts.is_valid())
+    padded, numbers = (pc.match_substring_regex(there, form) for form in (_PADDED, r"\d"))
+    return pc.and_(is_zero, bool(pc.all(padded).as_py() and pc.any(numbers).as_py()))
 
 
 def _said_zeros(cells: Sequence[str | None], zeros: NDArray[np.int64], name: str, rows: Rows) -> tuple[Finding, ...]:

@@ -206,6 +206,7 @@ def test_a_dash_of_excels_accounting_is_0(number: str, zero: str) -> None:
         ["$1.50", "€ -"],
         ["1.50 kg", "- kg"],
         ["$ -", "$ -"],
+        [" -   ", " -   "],
     ],
 )
 def test_any_other_dash_is_no_number(cells: list[str]) -> None:
