@@ -91,8 +91,8 @@ def warn_of_levels(spec: ModelSpec, levels: Sequence[float], quantiles: Sequence
     """Return a warning if a level or quantile lies far outside the trained quantiles, and one if a level is no per cent."""
     trained = (min(spec.quantile_levels), max(spec.quantile_levels))
     least = FAR_OUTSIDE * min(trained[0], 1 - trained[1])
-    far = [f"level {level:.12g}" for level in levels if interval_sides(level)[0] < least]
-    far += [f"quantile {quantile:.12g}" for quantile in quantiles if min(quantile, 1 - quantile) < least]
+    far = [f"level {_exact(level)}" for level in levels if interval_sides(level)[0] < least]
+    far += [f"quantile {_exact(quantile)}" for quantile in quantiles if min(quantile, 1 - quantile) < least]
     tiny = [level for level in levels if level < 1]
     found = [_level_below_one(tiny[0])] if tiny else []
     if far:
@@ -108,10 +108,15 @@ def warn_of_levels(spec: ModelSpec, levels: Sequence[float], quantiles: Sequence
     return tuple(found)
 
 
+def _exact(number: float) -> str:
+    """Return a number with all digits that it was given with."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def _level_below_one(level: float) -> Finding:
     return Finding(
         LEVEL_BELOW_ONE,
-        f"Levels are in per cent: the interval of level {level:.12g} holds {level:.12g} % of the values.",
+        f"Levels are in per cent: the interval of level {_exact(level)} holds {_exact(level)} % of the values.",
         "/levels",
         f"Send {100 * level:.12g} for {100 * level:.12g} %.",
     )

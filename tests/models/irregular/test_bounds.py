@@ -86,3 +86,13 @@ def test_levels_far_outside_the_trained_quantiles_have_a_warning() -> None:
     ]
 
     assert codes == [[], ["LEVEL_EXTRAPOLATED"]]
+
+
+def test_a_quantile_near_1_is_named_with_all_its_digits() -> None:
+    """It is refused or extrapolated as what was given, not as 1."""
+    forecaster = starters.load_starter(Frequency("M"))
+    series = Series.make(np.arange(40.0), start="2020-01", frequency="M")
+
+    (found,) = forecaster.forecast([series], 3, levels=(80,), quantiles=(0.9999999999999999,))[0].warnings
+
+    assert found.detail.startswith("quantile 0.9999999999999999: far outside")
