@@ -152,6 +152,8 @@ def _is_minus_one_apart(ordered: Values) -> bool:
     rest = ordered[count:]
     if not FEWEST_REPEATED <= count <= MOST_SENTINELS * len(ordered) or rest[0] < LEAST_GAP:
         return False
+    if len(np.unique(rest)) < FEWEST:  # a loss beside one or a few gains
+        return False
     low, high = np.quantile(rest, (_TAIL, 1 - _TAIL))
     return bool(rest[0] - MINUS_ONE > max(GAP_DISTANCE * (high - low), rest[-1] - rest[0]))
 

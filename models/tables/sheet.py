@@ -147,8 +147,9 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
         is_pandas = name.lower() in PANDAS_INDEXES or name.startswith(_UNNAMED)
         is_rising = len(numbers) > 0 and bool((np.diff(numbers) > 0).all())
         counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
-        follows = bool(found) and (is_pandas or "level_0" in names) and len(np.unique(numbers)) == len(numbers)
-        if counts or follows or (name.lower() in PANDAS_INDEXES and at == 0):
+        is_next = is_pandas or (name.lower() == "index" and "level_0" in names)
+        follows = is_next and len(np.unique(numbers)) == len(numbers)
+        if follows if found else counts or (name.lower() in PANDAS_INDEXES and at == 0):
             found.append(at)
     return found
 

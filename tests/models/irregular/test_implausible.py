@@ -49,6 +49,7 @@ def test_minus_one_is_found_if_all_other_values_are_positive_and_far(at: list[in
         assert not find_implausible(changed(at, -1.0, usual)).size
     assert not find_implausible(changed(at[:2], -1.0, narrow)).size
     assert not find_implausible(changed(list(range(380, 400)), -1.0, narrow)).size
+    assert not find_implausible(np.where(np.arange(100) % 3 == 0, -1.0, 20.0)).size  # a game that is lost or won
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,14 @@ def test_rows_that_were_numbered_again_are_no_series(names: str, rows: list[str]
     assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"] * len(names.split(","))
 
 
+@pytest.mark.parametrize("first", ["", "index", "level_0"])
+def test_a_number_beside_a_row_counter_may_be_an_id(first: str) -> None:
+    """Only pandas writes several counters, under names of its own."""
+    found = read(f"{first},nr,ds,y\n0,1,2024-01-01,5\n1,2,2024-01-01,6\n".encode(), options=ReadOptions(("nr",)))
+
+    assert found.ids.to_pylist() == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("header", "row", "values"),
     [(",date,index", "0,{},0", ("index",)), (",date,index,no", "0,{},0,0", ("index", "no"))],
