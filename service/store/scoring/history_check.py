@@ -26,10 +26,14 @@ SHARE = 0.9
 """Share of the compared steps that must agree: some observations are revised after a forecast."""
 TOLERANCE = 1e-3
 """Difference that counts as equal, as a share of the greatest usual value: some clients round."""
+MOST_AHEAD = 2
+"""Newest values other than 0 that may lack an observation: a weekend that is filled in; more may be invented."""
 MOST_REVISED = 1
 """Of the newest steps, how many may differ by more than SMALL: these decide a forecast."""
 SMALL = 0.1
-"""Difference that hardly changes a forecast, as a share of the interquartile range."""
+"""Difference of a revised value, as a share of the interquartile range or of its observation."""
+OLDER = 10.0
+"""How many times as far a differing value may lie that is older than the newest steps."""
 FENCE = 1.5
 """Interquartile ranges from the quartiles to the inner fences; the outer are twice as far (Tukey 1977, Exploratory Data
 Analysis)."""
@@ -104,9 +108,11 @@ def times_in_reach(
 def agrees(sample: HistorySample, observed: Observed, frequency: str) -> bool:
     """Return whether a history agrees with observations: at a step at least, and at SHARE of those that are observed.
 
-    A gap in the history where there is an observation counts as a difference. Of the newest steps, MOST_REVISED may differ by
-    more than SMALL. A value that differs lies within the inner fences of the observations, or is as near to its own; one at
-    a step without an observation lies within the outer fences, or between them and 0. The newest value must be observed.
+    A gap in the history where there is an observation counts as a difference. A value that differs lies within the inner
+    fences of the observations, or is as near to its own, as revised values are; an older one may lie OLDER times as far. Of the
+    newest steps, MOST_REVISED may differ by more than SMALL. One at
+    a step without an observation lies within the outer fences, or between them and 0. Of the newest values, MOST_AHEAD may
+    have no observation, and any number that are 0.
 
     Args:
         sample: Steps of the history, on the clock of the observations, the newest last.
@@ -117,16 +123,21 @@ def agrees(sample: HistorySample, observed: Observed, frequency: str) -> bool:
     steps, sent = np.flatnonzero(~np.isnan(known)), sample.values
     if np.array_equal(sent, known):  # the usual case, and quick
         return True
-    if not len(steps) or not np.isnan(sent[steps[-1] + 1 :]).all():
+    ahead = sent[steps[-1] + 1 :] if len(steps) else sent
+    if not len(steps) or np.count_nonzero(np.nan_to_num(ahead)) > MOST_AHEAD:
         return False
     with np.errstate(over="ignore", invalid="ignore"):  # differences near the end of float64
         usual = _Usual.of(known[steps])
         errors = np.abs(sent - known)  # NaN, of a gap, is neither equal nor wrong
-        equal, wrong = errors <= usual.tolerance, errors > max(usual.tolerance, SMALL * usual.spread)
+        near = max(usual.tolerance, SMALL * usual.spread or SMALL * usual.greatest)
+        other = errors > np.maximum(near, SMALL * np.abs(known))
+        wild = (errors > near) & usual.is_beyond(sent, FENCE) & (errors > FENCE * usual.spread)
+        older = slice(0, max(len(sent) - NEWEST, 0))
+        wild[older] &= usual.is_beyond(sent[older], OLDER * FENCE)
         return (
-            int(equal.sum()) >= math.ceil(SHARE * len(steps))
-            and int(wrong[-NEWEST:].sum()) <= MOST_REVISED
-            and not (wrong & (errors > FENCE * usual.spread) & usual.is_beyond(sent, FENCE)).any()
+            int((errors <= usual.tolerance).sum()) >= math.ceil(SHARE * len(steps))
+            and int(other[-NEWEST:].sum()) <= MOST_REVISED
+            and not wild.any()
             and not usual.has_invented(sent[steps[0] :], known[steps[0] :])
         )
 
@@ -139,13 +150,18 @@ class _Usual:
         low: Lower quartile, the series' units.
         high: Upper quartile.
         spread: Interquartile range; mean absolute difference from the median if that is 0.
-        tolerance: Difference that counts as equal.
+        greatest: Greatest distance from 0.
     """
 
     low: float
     high: float
     spread: float
-    tolerance: float
+    greatest: float
+
+    @property
+    def tolerance(self) -> float:
+        """Difference that counts as equal."""
+        return TOLERANCE * self.greatest
 
     @classmethod
     def of(cls, known: Floats) -> Self:
@@ -155,7 +171,7 @@ class _Usual:
         spread = high - low or float(np.abs(rising - rising[len(rising) // 2]).mean())
         reach = 2 * FENCE * spread
         greatest = max(min(abs(float(rising[-1])), abs(high) + reach), min(abs(float(rising[0])), abs(low) + reach))
-        return cls(low, high, spread, TOLERANCE * greatest)
+        return cls(low, high, spread, greatest)
 
     def is_beyond(self, values: Floats, ranges: float) -> NDArray[np.bool_]:
         """Return which values are more than some interquartile ranges outside the quartiles; NaN is not."""

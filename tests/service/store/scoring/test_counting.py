@@ -187,7 +187,7 @@ WEEKS = 100 + 20 * np.sin(2 * np.pi * np.arange(40) / 7) + np.arange(40.0) % 3
         ({5: 1e6}, False),  # an older one may be another, but not a wild one
         ({39: 130.0}, True),  # revised since
         ({2: 90.0, 9: 119.0, 20: 90.0}, True),
-        ({37: WEEKS[37] + 2, 38: WEEKS[38] - 2, 39: WEEKS[39] + 2}, True),  # provisional values
+        ({37: WEEKS[37] * 1.08, 38: WEEKS[38] * 0.92, 39: WEEKS[39] * 1.08}, True),  # provisional values
         ({38: np.nan, 39: np.nan}, True),  # observed later
     ],
 )
