@@ -244,10 +244,8 @@ def _find_clock(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | No
         if (_has_clocks(sheet, name) or read_clock(sheet.columns[name], name)) and not has_clock(sheet, time):
             return name
     typed = next((name for name in free if _is_time(sheet.columns[name]) and not is_opening(name)), None)
-    if typed is None or has_clock(sheet, time):
-        return None
-    is_shift = has_shift_times(typed, sheet.columns[typed])
-    return typed if not is_shift or dates_repeat(sheet, time, ids) else None
+    is_clock = typed is not None and not has_clock(sheet, time) and dates_repeat(sheet, time, ids)
+    return typed if is_clock else None
 
 
 def _find_periods(sheet: Sheet, time: str, ids: Sequence[str], taken: set[str | None]) -> ClockPeriods | None:

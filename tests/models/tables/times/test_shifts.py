@@ -75,19 +75,18 @@ def test_typed_times_beside_days_that_are_whole_are_left_out(names: tuple[str, s
 
 
 @pytest.mark.parametrize("name", ["Messzeit", "measured_at", "t"])
-def test_typed_times_of_another_name_are_joined(name: str) -> None:
-    """Whichever rows there are: hours of a day, one of them twice, a row alone, the newest two around midnight, beside another time."""
+def test_typed_times_of_another_name_are_joined_where_dates_repeat(name: str) -> None:
+    """Hours of a day, one of them twice, or beside another time; whole days stay days, and rows alone are named, as in CSV."""
     hours = [dt.time(hour) for hour in range(9)]
 
     assert stamps(read_typed(ds=DAYS[:1] * 9, **{name: hours}, y=[0.0] * 9))[8] == "2024-01-01T08:00"
     assert stamps(read_typed(ds=DAYS[:1] * 9, **{name: [*hours[:8], hours[7]]}, y=[0.0] * 9))[8] == "2024-01-01T07:00"
-    assert stamps(read_typed(ds=DAYS[:1], **{name: hours[5:6]}, y=[0.0])) == ["2024-01-01T05:00"]
-    late = read_typed(ds=DAYS[:2], **{name: [dt.time(23), dt.time(0)]}, y=[0.0] * 2)
-    assert stamps(late) == ["2024-01-01T23:00", "2024-01-02T00:00"]
-    assert (
-        stamps(read_typed(ds=DAYS[:1] * 9, **{name: hours}, received=hours[::-1], y=[0.0] * 9))[8] == "2024-01-01T08:00"
-    )
+    both = read_typed(ds=DAYS[:1] * 9, **{name: hours}, received=hours[::-1], y=[0.0] * 9)
+    assert stamps(both)[8] == "2024-01-01T08:00"
     assert stamps(read_typed(ds=DAYS, time=hours, y=[1.0] * 9))[8] == "2024-01-09T08:00"
+    assert stamps(read_typed(ds=DAYS, **{name: hours}, y=[0.0] * 9)) == WALLS
+    late = read_typed(id=["a"] * 2, ds=DAYS[:2], **{name: [dt.time(23), dt.time(0)]}, y=[0.0] * 2)
+    assert [one.code for one in late.findings] == ["PERIOD_UNCLEAR", "COLUMNS_IGNORED"]
 
 
 @pytest.mark.parametrize("typed", [True, False])
