@@ -150,32 +150,39 @@ def _query_of(
     reading: ParsedTable, query: ForecastQuery, fields: Mapping[str, Any], settings: Settings
 ) -> ForecastQuery:
     """Return the query with one series for each id, in the order of their first rows."""
-    names, wrong, entries = series_entries(reading, fields)
+    names, wrong, entries = series_entries(reading, fields, trimmed=True)
     check_entries(names, query.horizon, settings)
     found = parse_one_by_one(query, entries, set(names), settings)
     return replace(found, faults=tuple(wrong.get(names[index_of(fault)], fault) for fault in found.faults))
 
 
 def series_entries(
-    reading: ParsedTable, fields: Mapping[str, Any]
+    reading: ParsedTable, fields: Mapping[str, Any], *, trimmed: bool = False
 ) -> tuple[list[str], dict[str, SeriesFault], Iterator[dict[str, Any]]]:
     """Return the ids of a frame, the error of each series with a wrong row, and each series as an entry of a JSON request.
 
-    `fields` may have `frequency` and `timezone`. Columns beside the values are `past_covariates`, one number for each row.
+    `fields` may have `frequency` and `timezone`. Columns beside the values are `past_covariates`, one number for each row. If
+    `trimmed`, rows after the last value of all are left out; else they may be the future of covariates.
     """
     names, codes = _groups(reading)
     wrong = _wrong(reading, names, codes)
-    return names, wrong, _entries(reading, names, codes, fields, wrong)
+    return names, wrong, _entries(reading, names, codes, fields, wrong, trimmed=trimmed)
 
 
-def _entries(
-    reading: ParsedTable, names: list[str], codes: NDArray[np.int64], fields: Mapping[str, Any], wrong: Container[str]
+def _entries(  # noqa: PLR0913 - a frame and what is known of it
+    reading: ParsedTable,
+    names: list[str],
+    codes: NDArray[np.int64],
+    fields: Mapping[str, Any],
+    wrong: Container[str],
+    *,
+    trimmed: bool,
 ) -> Iterator[dict[str, Any]]:
     """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
     walls, values = reading.times.walls, next(iter(reading.values.values())).values
     offsets, zones = _offsets(reading), reading.zones()
     instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[s]")
-    is_late = are_late(instants, values)
+    is_late = are_late(instants, values) if trimmed else np.zeros(len(values), dtype=np.bool_)
     order = np.lexsort((instants, codes))
     ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
     for name, members in zip(names, np.split(order, ends[:-1]), strict=True):

@@ -12,7 +12,8 @@ import pytest
 
 import almanac
 from almanac.errors import DataInvalid, LevelInvalid, ModelUnknown, RequestError, SeriesAllMissing, TimestampsDuplicated
-from almanac.reading import in_python
+from almanac.frames import Columns
+from almanac.reading import in_python, read_series
 from tests.almanac.conftest import months
 from tests.artifacts import make_artifact
 
@@ -336,3 +337,18 @@ def test_a_model_without_a_name_is_refused(name: str | Path) -> None:
     """Whether there is a registry or not."""
     with pytest.raises(RequestError, match="The model's name is empty"):
         almanac.load(name)
+
+
+def test_rows_after_the_last_value_are_the_future_of_covariates() -> None:
+    """Of a covariate that is known ahead; a service leaves such rows out of its own frames."""
+    future = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=2, freq="MS"), "price": [3.0, 4.0]}
+    )
+    frame = pd.concat([months("a").assign(price=1.0), future])
+
+    (entry,) = read_series(
+        frame, Columns.of(None, None, None), fields={}, horizon=2, covariates=((), ("price",))
+    ).entries
+
+    assert entry["future_covariates"] == {"price": [3.0, 4.0]}
+    assert entry["values"][-1] is not None
