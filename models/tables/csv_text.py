@@ -62,7 +62,7 @@ def read_csv(
         raise TableInvalid(
             f"has {len(header):,} columns; at most {most_columns:,} are read.",
             hint="Give a long file: a column each for id, time and value.",
-            about="value",
+            about=FILE,
         )
     plain = _read_plain(body, data, header, separator, first, findings) if header else None
     return plain or _read_rows(body, separator, first, findings, most_rows)

@@ -49,7 +49,7 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
         TimestampInvalid: If the timezone is unknown.
     """
     bare = times.offsets == NO_OFFSET
-    instants: Timestamps = times.walls - np.where(bare, 0, times.offsets).astype("m8[s]")
+    instants = times.instants()
     if timezone is not None:
         load_timezone(timezone)
         instants[bare] = _local_instants(times.walls[bare], series[bare], rows[bare], timezone)

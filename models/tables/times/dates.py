@@ -121,9 +121,8 @@ def _in_range(times: Times, column: Any, name: str, rows: Rows) -> Times:  # noq
     """Return times with a fault for each outside the years 1 to 9999, in its own time or in UTC."""
     if np.fmin.reduce(times.walls, initial=LATEST) > _AFTER and np.fmax.reduce(times.walls, initial=EARLIEST) < _BEFORE:
         return times
-    offsets = np.where(times.offsets == NO_OFFSET, 0, times.offsets).astype("m8[s]")
-    wrong = (times.walls < EARLIEST) | (times.walls > LATEST) | (times.walls - offsets < EARLIEST)
-    wrong |= times.walls - offsets > LATEST
+    instants = times.instants()
+    wrong = (times.walls < EARLIEST) | (times.walls > LATEST) | (instants < EARLIEST) | (instants > LATEST)
     if not wrong.any():
         return times
     faults = dict(times.faults)

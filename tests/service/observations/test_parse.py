@@ -197,7 +197,7 @@ def test_all_faults_are_counted_and_the_first_are_listed() -> None:
         (b"PAR1", NONE, FileInvalid),
         (b"id,ds,y\n" + b"a,2024,1\n" * (LIMIT + 1), CSV, BatchTooLarge),
         (b"id,ds,y\n" + b"a\n" * 2 * LIMIT, CSV, BatchTooLarge),
-        (b"\n\n" + b"," * MAX_COLUMNS + b"\n" + b"1," * MAX_COLUMNS, CSV, FieldInvalid),
+        (b"\n\n" + b"," * MAX_COLUMNS + b"\n" + b"1," * MAX_COLUMNS, CSV, FileInvalid),
         (
             b"ds" + b"".join(b",s%d" % number for number in range(LIMIT + 1)) + b"\n2024" + b",1" * (LIMIT + 1),
             CSV,
