@@ -1,17 +1,15 @@
 """Frames: the rows of a Parquet or Arrow body as series, and the lines of an NDJSON body."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
-from models.calendar.timestamps import NO_OFFSET, to_local_times
 from models.columns import TIMEZONE
 from models.errors import AlmanacError, ConfigInvalid, Finding
-from models.series import DEFAULT_STYLE
 from models.tables.faults import FILE, TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
@@ -24,7 +22,7 @@ from service.json_input import SeriesFault, reject_repeated_names, reject_unknow
 from service.observations.arrow_size import read_arrow
 from service.observations.files import fault_of, in_url
 from service.observations.parquet_size import read_table
-from service.observations.series_view import style_of
+from service.observations.table_rows import Rows, TableRows
 from service.settings import Settings
 
 BOUNDS = ("minimum", "maximum")
@@ -166,53 +164,22 @@ def series_entries(
     """
     names, codes = _groups(reading)
     wrong = _wrong(reading, names, codes)
-    return names, wrong, _entries(reading, names, codes, fields, wrong, trimmed=trimmed)
+    values = next(iter(reading.values.values())).values
+    rows = TableRows(names, codes, reading.times.walls, _offsets(reading), values, reading.zones())
+    return names, wrong, _entries(reading, rows.entries(wrong, trimmed=trimmed), fields)
 
 
-def _entries(  # noqa: PLR0913 - a frame and what is known of it
-    reading: ParsedTable,
-    names: list[str],
-    codes: NDArray[np.int64],
-    fields: Mapping[str, Any],
-    wrong: Container[str],
-    *,
-    trimmed: bool,
+def _entries(
+    reading: ParsedTable, entries: Iterator[tuple[Rows, dict[str, Any]]], fields: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
-    walls, values = reading.times.walls, next(iter(reading.values.values())).values
-    offsets, zones = _offsets(reading), reading.zones()
-    instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[s]")
-    is_late = are_late(instants, values) if trimmed else np.zeros(len(values), dtype=np.bool_)
-    order = np.lexsort((instants, codes))
-    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
-    for name, members in zip(names, np.split(order, ends[:-1]), strict=True):
-        if name in wrong:
-            yield {"id": name, "values": []}
-            continue
-        rows = without_late(members, is_late)
-        cells = values[rows].astype(object)
-        cells[np.isnan(values[rows])] = None
-        zone = fields.get("timezone") or zones.get(name) or reading.times.zone
-        shown = {
-            "timestamps": exported_texts(walls[rows], zones.get(name)) or timestamp_texts(walls[rows], offsets[rows]),
-            "frequency": fields.get("frequency"),
-            "timezone": zone,
-        }
+    """Yield entries with frequency, timezone and covariates."""
+    zones = reading.zones()
+    for rows, entry in entries:
+        zone = fields.get("timezone") or zones.get(entry["id"]) or reading.times.zone
+        shown = {"frequency": fields.get("frequency"), "timezone": zone}
         if reading.covariates:
             shown["past_covariates"] = {key: one.values[rows].tolist() for key, one in reading.covariates.items()}
-        yield {"id": name, "values": cells.tolist(), **shown}
-
-
-def are_late(instants: NDArray[np.datetime64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which rows of a table lie after its last value: a training leaves them out, too."""
-    known = instants[~np.isnan(values) & ~np.isnat(instants)]
-    return instants > known.max() if len(known) else np.zeros(len(instants), dtype=np.bool_)
-
-
-def without_late(members: NDArray[np.int64], is_late: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the rows of a series that are not late; all of them if the series has no others."""
-    kept = members[~is_late[members]]
-    return kept if len(kept) else members
+        yield entry | shown
 
 
 def _groups(reading: ParsedTable) -> tuple[list[str], NDArray[np.int64]]:
@@ -229,30 +196,6 @@ def _offsets(reading: ParsedTable) -> NDArray[np.int64]:
         return reading.times.offsets
     has_zone = reading.sheet.columns[TIMEZONE].is_valid().to_numpy(zero_copy_only=False)
     return np.where(has_zone, 0, reading.times.offsets)
-
-
-def exported_texts(instants: NDArray[np.datetime64], zone: str | None) -> list[str]:
-    """Return UTC instants of an export as local dates if each begins a day of its zone, as in GET /series; else nothing."""
-    if zone is None or style_of(instants.astype("M8[us]"), zone) != DEFAULT_STYLE:
-        return []
-    texts: list[str] = to_local_times(instants.astype("M8[us]"), zone).astype("M8[D]").astype(str).tolist()
-    return texts
-
-
-def timestamp_texts(walls: NDArray[np.datetime64], offsets: NDArray[np.int64]) -> list[str]:
-    """Return timestamps as a JSON request has them; offsets in seconds east of UTC, or NO_OFFSET."""
-    whole = walls[~np.isnat(walls)]
-    has_offset = offsets != NO_OFFSET
-    unit: Literal["D", "s", "us"] = "us"
-    if (whole == whole.astype("M8[s]")).all():
-        unit = "D" if not has_offset.any() and (whole == whole.astype("M8[D]")).all() else "s"
-    texts: NDArray[np.object_] = np.datetime_as_string(walls, unit=unit).astype(object)
-    for offset in np.unique(offsets[has_offset]).tolist():
-        sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
-        at = offsets == offset
-        texts[at] += "Z" if offset == 0 else f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    found: list[str] = texts.tolist()
-    return found
 
 
 def _wrong(reading: ParsedTable, names: list[str], codes: NDArray[np.int64]) -> dict[str, SeriesFault]:

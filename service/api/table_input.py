@@ -1,7 +1,7 @@
 """Tables: a CSV or Parquet body as the series of a request, long or wide, as a training reads the file."""
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from models.tables.options import ReadOptions
 from models.tables.parquet import sheet_of
 from models.tables.read import read_columns
 from models.tables.sheet import Sheet
-from service.api.frame_input import ANONYMOUS, are_late, exported_texts, timestamp_texts, without_late
+from service.api.frame_input import ANONYMOUS
 from service.errors import FieldInvalid, FileInvalid
 from service.forecasting.entries import parse_one_by_one
 from service.forecasting.predict import index_of
@@ -37,6 +37,7 @@ from service.observations.files import (
     table_error,
 )
 from service.observations.parquet_size import read_table
+from service.observations.table_rows import TableRows, with_gaps
 from service.settings import Settings
 
 READ_PARAMETERS = ("id_column", "time_column", "value_column", "decimal", "thousands", "date_format")
@@ -119,7 +120,7 @@ def _parse_column(
         raise table_error(numbers.faults[min(numbers.faults)].error(len(numbers.faults) - 1))
     values = np.full(rows[-1] - rows[0] + 1, np.nan)
     values[rows - rows[0]] = numbers.values  # the sheet leaves empty rows out; here they are gaps
-    entries = [{"id": name, "values": _gapped(values)}]
+    entries = [{"id": name, "values": with_gaps(values)}]
     return parse_one_by_one(query, entries, {name}, settings), findings_in_url((*sheet.findings, *numbers.findings))
 
 
@@ -144,41 +145,19 @@ def _parse_rows(rows: RawColumns, query: ForecastQuery, sent: Mapping[str, str],
     names = [*places]
     check_entries(names, query.horizon, settings)
     wrong = _wrong(rows)
-    found = parse_one_by_one(query, _entries(rows, names, codes, sent, wrong), set(names), settings)
+    offsets = np.full(len(codes), NO_OFFSET) if rows.offsets is None else rows.offsets
+    seconds = np.where(offsets == NO_OFFSET, NO_OFFSET, offsets // MICROSECONDS)
+    values = np.asarray(rows.values, dtype=np.float64)
+    table = TableRows(names, codes, np.asarray(rows.timestamps), seconds, values, rows.zones)
+    found = parse_one_by_one(query, _entries(table, wrong, sent), set(names), settings)
     return replace(found, faults=tuple(wrong.get(names[index_of(fault)], fault) for fault in found.faults))
 
 
-def _entries(
-    rows: RawColumns, names: Sequence[str], codes: NDArray[np.int64], sent: Mapping[str, str], wrong: Container[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield each series as an entry of a JSON request, in the order of time; without values if one of its rows is wrong."""
-    walls, values = np.asarray(rows.timestamps), np.asarray(rows.values, dtype=np.float64)
-    offsets = np.full(len(walls), NO_OFFSET) if rows.offsets is None else rows.offsets
-    seconds = np.where(offsets == NO_OFFSET, NO_OFFSET, offsets // MICROSECONDS)
-    instants = walls - np.where(offsets == NO_OFFSET, 0, offsets).astype("m8[us]")
-    is_late = are_late(instants, values)
-    order = np.lexsort((instants, codes))
-    ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
-    for name, members in zip(names, np.split(order, ends[:-1]), strict=True):
-        if name in wrong:
-            yield {"id": name, "values": []}
-            continue
-        at = without_late(members, is_late)
-        yield {
-            "id": name,
-            "values": _gapped(values[at]),
-            "timestamps": exported_texts(walls[at], rows.zones.get(name)) or timestamp_texts(walls[at], seconds[at]),
-            "frequency": sent.get("frequency"),
-            "timezone": sent.get("timezone") or rows.zones.get(name),
-        }
-
-
-def _gapped(values: NDArray[np.float64]) -> list[float | None]:
-    """Return values as a JSON request has them, None for a gap."""
-    cells = values.astype(object)
-    cells[np.isnan(values)] = None
-    found: list[float | None] = cells.tolist()
-    return found
+def _entries(table: TableRows, wrong: Container[str], sent: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield each series as an entry, with frequency and timezone."""
+    for _, entry in table.entries(wrong, trimmed=True):
+        zone = sent.get("timezone") or table.zones.get(entry["id"])
+        yield entry | {"frequency": sent.get("frequency"), "timezone": zone}
 
 
 def _wrong(rows: RawColumns) -> dict[str, SeriesFault]:
