@@ -21,6 +21,7 @@ from almanac.service_calls import chunks_of, forecast_entries
 from models.calendar.timestamps import format_timestamps
 from models.covariates import CovariateNames
 from models.errors import AlmanacError
+from models.forecasting.series_warnings import SeriesWarnings
 from models.names import STARTER
 from models.series import Series
 from service.cli.resumable import MOST_ERRORS, Resumable
@@ -60,7 +61,7 @@ def forecast_by_service(url: str, key: str | None, *, record: bool, chunk: int, 
     """
     flags["data"], flags["output"] = Path(flags["data"]), flags["output"] and Path(flags["output"])
     _check(flags)
-    noted: dict[str, str] = {}
+    noted = SeriesWarnings()
     with connect(url, key) as client:
         asked = _asked(client, flags, record=record)
         if flags["output"] is None:
@@ -70,8 +71,8 @@ def forecast_by_service(url: str, key: str | None, *, record: bool, chunk: int, 
         else:
             kept = {"url": url, "chunk": chunk, "fields": asked.fields, "columns": str(flags)}
             errors = _write(client, asked, chunk, flags["output"], kept, noted)
-    for code, detail in sorted(noted.items()):
-        click.echo(f"{code}: {detail}", err=True)
+    for line in noted.lines():
+        click.echo(line, err=True)
     for one in errors[:SHOWN_ERRORS]:
         click.echo(f"{one['id']}: {one['detail']} {one['hint']}".strip(), err=True)
     if len(errors) > SHOWN_ERRORS:
@@ -151,14 +152,14 @@ def _numbers(values: Any) -> list[float | None]:  # noqa: ANN401 - an array
     return [None if one != one else one for one in values.tolist()]  # noqa: PLR0124 - NaN
 
 
-def _note(body: Mapping[str, Any], noted: dict[str, str]) -> None:
-    """Add one warning of each code to what was noted."""
+def _note(body: Mapping[str, Any], noted: SeriesWarnings) -> None:
+    """Add the warnings of an answer to what was noted."""
     for entry in body["forecasts"]:
         for one in entry["warnings"]:
-            noted.setdefault(one["code"], f"{one['detail']} {one['hint']}".strip())
+            noted.add(entry["id"], one["code"], f"{one['detail']} {one['hint']}".strip())
 
 
-def _collect(client: Client, asked: Asked, chunk: int, noted: dict[str, str]) -> dict[str, Any]:
+def _collect(client: Client, asked: Asked, chunk: int, noted: SeriesWarnings) -> dict[str, Any]:
     """Return all forecasts and errors as `POST /forecast` responds."""
     found: dict[str, Any] = {"model": {}, "forecasts": [], "errors": []}
     parts = list(chunks_of(asked.entries, chunk))
@@ -172,7 +173,7 @@ def _collect(client: Client, asked: Asked, chunk: int, noted: dict[str, str]) ->
 
 
 def _write(  # noqa: PLR0913, PLR0917 - what a file of forecasts is made of
-    client: Client, asked: Asked, chunk: int, output: Path, kept: Mapping[str, Any], noted: dict[str, str]
+    client: Client, asked: Asked, chunk: int, output: Path, kept: Mapping[str, Any], noted: SeriesWarnings
 ) -> list[dict[str, Any]]:
     """Write the forecasts to a file, and return the errors; the rows that are there count as done."""
     part, content = output.with_name(f"{output.name}.part"), orjson.dumps(asked.entries)

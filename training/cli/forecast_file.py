@@ -15,6 +15,7 @@ from models.forecast import Forecast, level_name
 from models.forecaster import Forecaster
 from models.forecasting.open_steps import forecast_open_steps
 from models.forecasting.sampling import read_sampling
+from models.forecasting.series_warnings import SeriesWarnings
 from models.irregular.bounds import UNBOUNDED, Bounds
 from models.series import Series
 from models.spec import ModelSpec
@@ -149,10 +150,14 @@ def forecast_file(
 
 
 def _report_warnings(forecasts: Sequence[Forecast], known: set[str], progress: Progress) -> None:
-    """Report one warning of each code that is not known yet."""
-    found = {one.code: one.detail for forecast in forecasts for one in forecast.warnings if one.code not in known}
-    for code, detail in sorted(found.items()):
-        progress.report(f"  {code}: {detail}", "yellow")
+    """Report the warnings of each code that is not known yet."""
+    noticed = SeriesWarnings()
+    for forecast in forecasts:
+        for one in forecast.warnings:
+            if one.code not in known:
+                noticed.add(forecast.id, one.code, one.detail)
+    for line in noticed.lines():
+        progress.report(f"  {line}", "yellow")
 
 
 def write(found: FileForecasts, path: Path) -> None:
