@@ -15,14 +15,21 @@ from models.tables.times.date_forms import looks_dated
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-PANDAS_INDEXES = frozenset({"level_0", "__index_level_0__"})
+PARQUET_INDEX = "__index_level_0__"
+"""How pandas names an index without a name in Parquet, where it is the last column."""
+
+PANDAS_INDEXES = frozenset({"level_0", PARQUET_INDEX})
 """Names that only pandas gives to the numbers of rows, which have gaps where rows were filtered."""
 
 COUNTERS = PANDAS_INDEXES | {
     "", "index", "#", "no", "no.", "nr", "nr.", "n°", "row", "rownum", "row_num", "rowid", "row_id", "row number", "row_number",
-    "lfd. nr.", "lfd.nr.", "lfd nr", "lfd. nr", "lfdnr",
+    "lfd. nr.", "lfd.nr.", "lfd nr", "lfd. nr", "lfdnr", "s.no", "s.no.", "s. no.", "s no", "sno", "sr.no.", "sr. no.", "sr no",
+    "x", "...1", "_c0",
 }  # fmt: skip
-"""Names of a column of row numbers, in lower case; `Unnamed: 0` of pandas is another one."""
+"""Names of a column of row numbers, in lower case; `Unnamed: 0` of pandas is another one. R names it X and ...1, Spark _c0."""
+
+FIRST_ONLY = frozenset({"x"})
+"""Those that are names of values, too, unless they come first."""
 
 _UNNAMED = "Unnamed: "
 """How pandas begins the name of a column whose header is empty."""
@@ -137,7 +144,7 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """
     found = list[int]()
     for at, name in enumerate(names):
-        if name.lower() not in COUNTERS and not name.startswith(_UNNAMED):
+        if (name.lower() not in COUNTERS or (at and name.lower() in FIRST_ONLY)) and not name.startswith(_UNNAMED):
             continue
         others = [other for place, other in enumerate(names) if place not in (*found, at)]
         if len(others) < 2 or find_column(others, "timestamp") is None:  # noqa: PLR2004 - times and values
@@ -149,7 +156,7 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
         counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
         is_next = is_pandas or (name.lower() == "index" and "level_0" in names)
         follows = is_next and len(np.unique(numbers)) == len(numbers)
-        if follows if found else counts or (name.lower() in PANDAS_INDEXES and at == 0):
+        if follows if found else counts or name == PARQUET_INDEX or (name.lower() in PANDAS_INDEXES and at == 0):
             found.append(at)
     return found
 

@@ -366,7 +366,9 @@ def test_dates_are_found_where_no_name_tells() -> None:
         read(b"Artikel;Datum;Umsatz\nKaese;01.01.2024;985\nKaese;02.01.2024;990\n")
 
 
-@pytest.mark.parametrize("name", ["index", "", "Unnamed: 0", "#", "No.", "Nr", "Nr.", "row", "rownum", "Lfd. Nr."])
+@pytest.mark.parametrize(
+    "name", ["index", "", "Unnamed: 0", "#", "No.", "Nr", "Nr.", "row", "Lfd. Nr.", "S.No", "X", "...1", "_c0"]
+)
 def test_row_numbers_are_no_series(name: str) -> None:
     """Whether they begin at 0 or at 1."""
     for first in (0, 1):
@@ -393,6 +395,16 @@ def test_rows_that_were_numbered_again_are_no_series(names: str, rows: list[str]
 
     assert found.layout.values == ("a",)
     assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"] * len(names.split(","))
+
+
+def test_the_index_of_filtered_rows_is_no_series() -> None:
+    """In Parquet it comes last, and pandas has named it; a column x that comes later may be a series that counts."""
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=3), "a": [5.0, 6, 7], "x": [0.0, 1, 2]})
+
+    found = read(frame.set_index(np.array([3, 9, 4])).to_parquet(), "d.parquet")
+
+    assert found.layout.values == ("a", "x")
+    assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"]
 
 
 @pytest.mark.parametrize("first", ["", "index", "level_0"])
