@@ -11,26 +11,23 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import Timestamps
 from models.calendar.zone_inference import zone_of_repeats
 from models.tables.cells import as_text
-from models.tables.layout import VALUE_WORDS, TableLayout, guess_value, quote
+from models.tables.layout import (
+    BESIDE_WORDS,
+    VALUE_WORDS,
+    TableLayout,
+    guess_value,
+    has_word,
+    is_numeric,
+    quote,
+    words_of,
+)
 from models.tables.sheet import Sheet
 from models.tables.times.shifts import is_opening
 from models.tables.times.time_parts import PARTS_OF_YEARS, is_fiscal, is_time_part, plain_part
 
 MOST_KEYS, MOST_TRIED = 3, 12
-BESIDE_WORDS = (
-    "price",
-    "preis",
-    "promo",
-    "aktion",
-    "discount",
-    "rabatt",
-    "holiday",
-    "feiertag",
-    "temp",
-    "stock",
-    "cost",
-)
-"""Words in the name of a column that stands beside the values and is not a key; in lower case."""
+MEASURED = (*VALUE_WORDS, *BESIDE_WORDS)
+"""Words in the name of a column of numbers that is no key."""
 
 KEY_WORDS = frozenset({
     "id", "ids", "key", "sku", "item", "items", "product", "article", "store", "shop", "station", "sensor", "site", "device", "meter",
@@ -38,6 +35,12 @@ KEY_WORDS = frozenset({
     "filiale", "markt", "produkt", "kunde", "lager", "standort", "zähler", "material", "materialnr", "ean", "gtin", "upc", "asin",
 })  # fmt: skip
 """Words in the name of a column of whole numbers that names series; in lower case."""
+
+FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
+"""Cells that say whether something is so, and name no series; in lower case."""
+
+NOUNS = KEY_WORDS | {"rep", "center", "centre", "zone", "group", "type", "category", "class", "dept", "department"}
+"""Words that, as the last one of a name, say what a number stands for: sales_region."""
 
 LEAST_REPEATED = 2
 """Rows for each distinct cell of a key, on average."""
@@ -63,8 +66,8 @@ def explain_repeats(sheet: Sheet, layout: TableLayout, series: Codes, times: Tim
     used = {layout.time, layout.clock, *layout.ids}
     values = () if layout.wide else layout.values
     names = [name for name in sheet.names if name not in used and name not in values]
-    measured = (*VALUE_WORDS, *BESIDE_WORDS)
-    keys_first = [name for name in names if not any(word in name.lower() for word in measured)]
+    keys_first = [name for name in names if not _is_beside(name, sheet.columns[name])]
+    keys_first.sort(key=lambda name: has_word(name, BESIDE_WORDS))
     parts = [name for name in keys_first if is_time_part(name, sheet.columns[name])]
     keys_first = [name for name in keys_first if name not in parts]
     codes = {name: found for name in keys_first if (found := _key_codes(sheet.columns[name])) is not None}
@@ -109,8 +112,29 @@ def is_one_key(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
         or not re.fullmatch(r"\d+", cell := texts[0].as_py())
     ):
         return False
-    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-    return cell.lstrip("0") != "" and (cell.startswith("0") or any(word in KEY_WORDS for word in words))
+    return cell.lstrip("0") != "" and (cell.startswith("0") or any(word in KEY_WORDS for word in words_of(name)))
+
+
+def _is_beside(name: str, column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column is named as a value or as what stands beside values, and does not name anything by text."""
+    if are_flags(column):
+        return has_word(name, MEASURED)
+    return is_numeric(column) and has_word(name, MEASURED) and words_of(name)[-1] not in NOUNS
+
+
+def are_flags(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether the cells of a column say whether something is so; missing ones do not count."""
+    import pyarrow.compute as pc
+
+    distinct = pc.unique(pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column).drop_null()))).to_pylist()
+    return all(one in FLAGS for one in distinct[: len(FLAGS) + 1])
+
+
+def may_name_series(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether each text of a column stands in two rows or more, on average."""
+    import pyarrow.compute as pc
+
+    return LEAST_REPEATED * int(pc.count_distinct(as_text(column)).as_py()) <= len(column)
 
 
 def _find_keys(base: Codes, series: Codes, codes: Mapping[str, Codes]) -> tuple[str, ...]:

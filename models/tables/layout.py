@@ -34,6 +34,23 @@ VALUE_WORDS = (
 )  # fmt: skip
 """Words in the name of a column that is likeliest the value; in lower case."""
 
+BESIDE_WORDS = (
+    "price", "preis", "promo", "promotion", "aktion", "discount", "rabatt", "holiday", "feiertag", "temp", "temperature",
+    "temperatur", "stock", "cost",
+)  # fmt: skip
+"""Words in the name of a column that stands beside the values and is not a key; in lower case."""
+
+PLURALS = ("", "s", "e", "n", "en")
+
+ALONE = frozenset({"count"})
+"""Words with which words of other things end: account, discount."""
+
+LEAST_END = 5
+"""Letters of a word that may end a longer one."""
+
+LEAST_STEM = 6
+"""Letters of a word that may begin a longer one, as in Verkaufszahl; shorter ones begin words of other things, as in country."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
@@ -278,14 +295,36 @@ def sample(column: Any) -> list[str]:  # noqa: ANN401 - pyarrow's
     return [one for one in found if one][:_SAMPLE]
 
 
+def has_word(name: str, words: Sequence[str]) -> bool:
+    """Return whether a word of a column's name is one of these, or ends with one, as German ones do: Tagestemperatur."""
+    return any(_is_of(part, word) for part in words_of(name) for word in words)
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a name, in lower case: those of `unit_sales` and of `UnitSales` are the same."""
+    found: list[str] = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    return found
+
+
+def _is_of(part: str, word: str) -> bool:
+    if part.startswith(word) and (len(word) >= LEAST_STEM or part[len(word) :] in PLURALS):
+        return True
+    return part.endswith(word) and len(word) >= LEAST_END and word not in ALONE
+
+
 def guess_value(sheet: Sheet, names: Sequence[str]) -> str | None:
-    """Return which of some columns is likeliest the value: by its name, else the last one of numbers; None if none is."""
-    numeric = [name for name in names if _is_numeric(sheet.columns[name])]
-    named = [name for name in numeric if any(word in name.lower() for word in VALUE_WORDS)]
-    return next(iter(named or numeric[-1:]), None)
+    """Return which of some columns is likeliest the value: by its name, else the last one of numbers; None if none is.
+
+    A name that ends with such a word says what the numbers are; `units_per_box` does not.
+    """
+    numeric = [name for name in names if is_numeric(sheet.columns[name])]
+    named = [name for name in numeric if has_word(name, VALUE_WORDS) and not has_word(name, BESIDE_WORDS)]
+    best = [name for name in named if has_word(words_of(name)[-1], VALUE_WORDS)]
+    return next(iter(best or named or numeric[-1:]), None)
 
 
-def _is_numeric(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+def is_numeric(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether a column has numbers, or text that looks like them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -16,7 +16,7 @@ from models.tables.csv_text import read_csv
 from models.tables.faults import TIME, VALUE, CellFault, TableInvalid, advise_notes
 from models.tables.ids import read_ids
 from models.tables.json_lines import read_json_lines
-from models.tables.keys import explain_repeats, is_one_key, repeat_hours
+from models.tables.keys import are_flags, explain_repeats, is_one_key, may_name_series, repeat_hours
 from models.tables.layout import LONG_HINT, TableLayout, find_layout, guess_value, has_clock, quote
 from models.tables.numbers import NUMBER_HINT, Numbers, NumberStyle, read_numbers
 from models.tables.options import ReadOptions
@@ -31,8 +31,6 @@ from models.tables.times.shifts import is_opening
 from models.tables.times.time_parts import has_clocks, is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
 
-FLAGS = frozenset({"true", "false", "yes", "no", "ja", "nein"})
-"""Cells that say whether something is so, and name no series; in lower case."""
 HOURS_HINT = "Name the column `hour beginning` or `hour ending`, or write dates and hours as one column such as 2024-01-31T05:00."
 CLOCK_HINT = "Write date and time as one column, such as 2024-01-31T05:00."
 MOST_ALONE = 5
@@ -337,11 +335,12 @@ def _advise(reading: ParsedTable, text: str, hint: str = NUMBER_HINT) -> str:
         return f"Give --value-column {quote(value)}, which leaves column {text!r} out: it does not name series."
     if value is not None and has_clocks(reading.sheet.columns[text]):
         return f"Give --value-column {quote(value)}, which leaves column {text!r} out, if it has times of day. {hint}"
-    if hint != NUMBER_HINT:
+    if hint != NUMBER_HINT and (value is None or not may_name_series(reading.sheet.columns[text])):
         return hint
     if value is None or len(reading.times.faults):
         return LONG_HINT
-    return f"Give --id-column {quote(text)} --time-column {quote(layout.time)} --value-column {quote(value)}, if it names series."
+    columns = f"--id-column {quote(text)} --time-column {quote(layout.time)} --value-column {quote(value)}"
+    return f"Give {columns}, if it names series." + (f" Else: {hint}" if hint != NUMBER_HINT else "")
 
 
 def _is_beside(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
@@ -351,5 +350,6 @@ def _is_beside(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
     texts = as_text(column)
     there = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))
     distinct = pc.unique(there)
-    flags = all(one in FLAGS for one in distinct.to_pylist()[: len(FLAGS) + 1])
-    return flags or 2 * len(there) < len(texts) or (len(there) > MOST_ALONE and 2 * len(distinct) > len(there))
+    return (
+        are_flags(column) or 2 * len(there) < len(texts) or (len(there) > MOST_ALONE and 2 * len(distinct) > len(there))
+    )

@@ -1,5 +1,6 @@
 """Sheet: the columns of a file by name, before anybody knows which are ids, times and values."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -144,7 +145,9 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """
     found = list[int]()
     for at, name in enumerate(names):
-        if (name.lower() not in COUNTERS or (at and name.lower() in FIRST_ONLY)) and not name.startswith(_UNNAMED):
+        plain = re.sub(r"(?<=[a-z])\.\d+$", "", name.lower())  # R and pandas number a name that is there already
+        is_named = plain in COUNTERS and (plain not in FIRST_ONLY or at == len(found))
+        if not is_named and not name.startswith(_UNNAMED):
             continue
         others = [other for place, other in enumerate(names) if place not in (*found, at)]
         if len(others) < 2 or find_column(others, "timestamp") is None:  # noqa: PLR2004 - times and values

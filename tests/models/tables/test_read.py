@@ -367,7 +367,47 @@ def test_dates_are_found_where_no_name_tells() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["index", "", "Unnamed: 0", "#", "No.", "Nr", "Nr.", "row", "Lfd. Nr.", "S.No", "X", "...1", "_c0"]
+    ("header", "cells", "options"),
+    [
+        ("date,country,sales", "{},DE|{},FR", "--id-column country --time-column date --value-column sales"),
+        ("date,store,discount,sales", "{},1,2|{},2,2", "--id-column store --time-column date --value-column sales"),
+        ("date,Load Zone,amount", "{},N|{},S", "--id-column 'Load Zone' --time-column date --value-column amount"),
+        ("date,sales_region,sales", "{},1|{},2", "--id-column sales_region --time-column date --value-column sales"),
+        ("date,account_nr,units_per_box,sales", "{},1,6|{},2,6", "--id-column account_nr .* --value-column sales"),
+        ("store,date,sales", "S1,{}|S2,{}", "--id-column store .* if it names series. Else: Write the number alone: 1"),
+    ],
+)
+def test_keys_are_named_whatever_words_are_in_their_names(header: str, cells: str, options: str) -> None:
+    """`country` is no count, and a discount is not the value; the value is the last column."""
+    days = [f"2024-01-{day:02d}" for day in range(1, 15)]
+    if header.startswith("store"):  # one store after the other
+        rows = [f"{cells.split('|')[day // 7].format(one)},{day}" for day, one in enumerate(days)]
+    else:
+        rows = [f"{cell.format(one)},{day}" for day, one in enumerate(days) for cell in cells.split("|")]
+
+    with pytest.raises(TableInvalid, match=options):
+        read("\n".join([header, *rows]).encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index",
+        "",
+        "Unnamed: 0",
+        "#",
+        "No.",
+        "Nr",
+        "Nr.",
+        "row",
+        "Lfd. Nr.",
+        "S.No",
+        "X",
+        "...1",
+        "_c0",
+        "index.1",
+        "X.1",
+    ],
 )
 def test_row_numbers_are_no_series(name: str) -> None:
     """Whether they begin at 0 or at 1."""
