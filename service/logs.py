@@ -1,23 +1,23 @@
 """Logs: JSON, one object per line, on standard error; structlog makes it from the records of Python's logging."""
 
 import logging
-import re
 import sys
 import time
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from pathlib import Path
 
 import orjson
 from structlog.processors import EventRenamer, JSONRenderer, format_exc_info
 from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 from structlog.types import EventDict
 
+from models.audit.hidden_keys import KnownKeys, hide_keys
+
 FIELDS = "fields"
 """The `extra` of a log record whose entries are added to the line."""
 REPEATING = ("opentelemetry", "urllib3")
 """Libraries that log each try to reach a server that does not answer."""
-HIDDEN = "alm_[hidden]"
-_KEY = re.compile(r"alm_[\w-]{20,}")
-"""Our keys, wherever a client has put one: in a path, or in the id of its request."""
 QUIET_SECONDS = 600.0
 """How long nothing more is logged of such a library after a line of it."""
 
@@ -25,16 +25,22 @@ QUIET_SECONDS = 600.0
 class JsonLines(ProcessorFormatter):
     """Formats a record as one JSON object: time, level, logger, message, fields and any traceback; no API key is in it."""
 
-    def __init__(self) -> None:
-        """Have the processors of structlog that make the line."""
+    def __init__(self, known: Callable[[], Collection[str]] = tuple) -> None:
+        """Have the processors of structlog that make the line; `known` returns the SHA-256 of keys to hide beside ours."""
+        self._known = known
         super().__init__(
             foreign_pre_chain=[_add_time, add_log_level, add_logger_name, format_exc_info, _add_fields],
             processors=[
                 ProcessorFormatter.remove_processors_meta,
                 EventRenamer("message"),
-                JSONRenderer(serializer=_dump),
+                JSONRenderer(serializer=self._dump),
             ],
         )
+
+    def _dump(self, line: EventDict, **_options: object) -> str:
+        known = self._known()
+        shown = {name: hide_keys(value, known) if isinstance(value, str) else value for name, value in line.items()}
+        return orjson.dumps(shown, default=lambda value: hide_keys(str(value), known)).decode()
 
 
 def _add_time(_logger: object, _method: str, line: EventDict) -> EventDict:
@@ -46,10 +52,6 @@ def _add_fields(_logger: object, _method: str, line: EventDict) -> EventDict:
     """Add what the record has as `extra`, and name its exception as other lines of this service do."""
     traceback = {"traceback": line.pop("exception")} if "exception" in line else {}
     return {**line, **getattr(line["_record"], FIELDS, {}), **traceback}
-
-
-def _dump(line: EventDict, **_options: object) -> str:
-    return _KEY.sub(HIDDEN, orjson.dumps(line, default=str).decode())
 
 
 class Seldom(logging.Filter):
@@ -76,10 +78,10 @@ class Seldom(logging.Filter):
         return True
 
 
-def configure_logging() -> None:
-    """Write the service's records from level INFO, and all others from WARNING, to standard error."""
+def configure_logging(keys: Path) -> None:
+    """Write the service's records from level INFO, and all others from WARNING, to standard error, without the keys in a file."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(KnownKeys(keys).digests))
     handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from models.audit.hidden_keys import KnownKeys, hide_keys, key_file
+
 FILE = "audit.jsonl"
 LONGEST_LINE = 65_536
 FIRST = "0" * 64
@@ -39,13 +41,21 @@ def record(home: Path, actor: str, action: str, **details: str | int | None) -> 
         home: ALMANAC_HOME; one that has vanished, such as an unmounted volume, must not come back empty.
         actor: Who did it: `user:NAME` of the system, `key:NAME`, or `address:IP` of a service without keys.
         action: What, such as `alias.set`, `schedule.create`, `key.add` or `series.erase`.
-        details: To what. Never a key, nor the id of an erased series.
+        details: To what, never the id of an erased series. A key in it is hidden.
     """
+    known = KnownKeys(key_file(home, os.environ)).digests()
+    details = {name: hide_keys(one, known) if isinstance(one, str) else one for name, one in details.items()}
     descriptor = os.open(home / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"time": now, "actor": actor, "action": action, **details, "previous": _hash(_last_line(file))}
+        line = {
+            "time": now,
+            "actor": hide_keys(actor, known),
+            "action": action,
+            **details,
+            "previous": _hash(_last_line(file)),
+        }
         file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 

@@ -22,6 +22,8 @@ access = logging.getLogger("almanac.access")
 REFUSED = (400, 401, 403, 415, 421, 422, 429)
 """Statuses of requests that do not reach the router."""
 REQUEST_ID = b"x-request-id"
+SHOWN_PATH = 500
+"""Characters of a path that the log has."""
 _CODE = CODE_HEADER.encode()
 _VALID_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
@@ -92,7 +94,7 @@ class MetricsMiddleware:
             fields = {
                 "request_id": request_id,
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": scope["path"][:SHOWN_PATH],
                 "client": (scope.get("client") or ("",))[0],
                 "status": status,
                 "milliseconds": round(seconds * 1000, 3),

@@ -48,7 +48,7 @@ def run(settings: Settings, host: str, port: int) -> None:
     leave_out_unused()
     from service.logs import configure_logging
 
-    configure_logging()
+    configure_logging(settings.api_keys)
     if settings.workers > 1:
         from service.cli.workers import run_workers
 

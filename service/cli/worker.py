@@ -31,9 +31,9 @@ def main() -> None:
     from service.logs import configure_logging
     from service.monitoring.shared_metrics import share_values
 
-    configure_logging()
-    share_values(link.folder, options.place)
     settings = share(Settings.from_environment(), options.workers)
+    configure_logging(settings.api_keys)
+    share_values(link.folder, options.place)
     app = create_app(settings, host=options.host, link=link)
     try:
         serve_app(app, settings, link.listener)

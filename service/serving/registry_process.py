@@ -22,8 +22,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from models.audit.hidden_keys import key_file
 from models.errors import ArtifactIncomplete, ModelUnknown, RegistryError, RegistryUnreachable
-from models.jobs.database import SQLITE
+from models.jobs.database import SQLITE, almanac_home
 from models.names import CHAMPION
 from service.logs import configure_logging
 from service.serving.artifact_cache import ArtifactCache
@@ -272,7 +273,7 @@ def _work_off(requests: SimpleQueue[Request], poller: RegistryPoller, send: Call
 def main() -> None:
     """Poll until the server has ended."""
     send = answer_to_standard_output()
-    configure_logging()
+    configure_logging(key_file(almanac_home(os.environ), os.environ))
     os.environ.update({**ENVIRONMENT, **os.environ})
     cache, poll_seconds = ArtifactCache(Path(sys.argv[1]), sys.argv[2]), float(sys.argv[3])
     poller = RegistryPoller(cache, os.environ["MLFLOW_TRACKING_URI"])

@@ -1,11 +1,13 @@
 """The audit log is appended to, and shows if a line was changed."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from models.audit import log
+from models.audit.hidden_keys import HIDDEN
 
 
 def test_lines_are_appended_by_several_at_once(tmp_path: Path) -> None:
@@ -50,3 +52,17 @@ def test_a_home_without_changes_has_no_lines(tmp_path: Path) -> None:
     """Reading makes no file."""
     assert list(log.read(tmp_path)) == []
     assert not (tmp_path / log.FILE).exists()
+
+
+def test_no_key_is_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one of ours, known or not, nor another one in the file of keys; whatever it was given as."""
+    ours, other = "alm_" + "k" * 43, "5f0c" * 16
+    keys = tmp_path / "own.json"
+    keys.write_text(f'{{"keys": [{{"sha256": "{hashlib.sha256(other.encode()).hexdigest()}"}}]}}')
+    monkeypatch.setenv("ALMANAC_API_KEYS", str(keys))
+
+    log.record(tmp_path, f"key:{other}", "schedule.create", schedule=ours, reason=f"as {other}, not {ours}.", version=1)
+
+    (line,) = log.read(tmp_path)
+    assert line.data["actor"] == f"key:{HIDDEN}"
+    assert (line.data["schedule"], line.data["reason"]) == (HIDDEN, f"as {HIDDEN}, not {HIDDEN}.")

@@ -12,12 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from models.audit.hidden_keys import HIDDEN, KnownKeys
 from service.api import security
-from service.api.key_file import SCOPES, make_key, read_keys, write_keys
+from service.api.key_file import SCOPES, Key, hash_key, make_key, read_keys, write_keys
 from service.api.rates import Rates
 from service.api.security import Guard, KeyCheck, KeyRing, is_loopback, scopes_for
 from service.errors import KeyMissing, KeysInvalid
-from service.logs import HIDDEN, JsonLines
+from service.logs import JsonLines
 from tests.service.home import ServiceHome
 
 REQUEST = {"series": [{"values": [1, 2, 3]}], "horizon": 1}
@@ -339,17 +340,20 @@ def test_an_expired_key_names_its_successor(tmp_path: Path, others: tuple[str, .
 def test_no_key_is_ever_in_a_line_of_the_log(
     start: Callable[..., TestClient],
     secrets: dict[str, str],
+    home: ServiceHome,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Wherever a client puts it, right or wrong, also beside the traceback of a bug."""
-    key, unknown = secrets["owner"], make_key("other", ("admin",), "2026-01-01")[0]
+    key, unknown, own = secrets["owner"], make_key("other", ("admin",), "2026-01-01")[0], f"a.+{'k' * 40}/x="
+    path = home.path / "keys.json"
+    write_keys(path, (*read_keys(path), Key("own", hash_key(own), ("admin",))))
     client, right = start(access_log=True), {"x-api-key": key}
     client.post("/schedules", json={"name": key, "cron": key}, headers=right)  # loads what it needs
     monkeypatch.setattr("service.forecasting.answer.predict_many", lambda *_: 1 / 0)
     caplog.set_level(0)
     caplog.clear()  # of the requests before, if another test has set the level
-    for one in (key, unknown):
+    for one in (key, unknown, own):
         client.get("/models", params={"api_key": one}, headers=right)
         client.get(f"/models/{one}", headers=right)
         client.get(f"/{one}", headers={"authorization": one, "x-key": one, "cookie": f"key={one}", "x-request-id": one})
@@ -359,9 +363,10 @@ def test_no_key_is_ever_in_a_line_of_the_log(
         client.post("/schedules", json={"name": one, "cron": one}, headers=right)
     client.post("/forecast", json=REQUEST | {"model": "temperatures"}, headers={**right, "x-request-id": key})
 
-    lines = [JsonLines().format(one) for one in caplog.records if one.name.startswith("almanac")]
+    made = JsonLines(KnownKeys(path).digests)
+    lines = [made.format(one) for one in caplog.records if one.name.startswith("almanac")]
 
-    assert sum('"message":"request"' in one for one in lines) == 15
+    assert sum('"message":"request"' in one for one in lines) == 22
     assert any("ZeroDivisionError" in one for one in lines)
-    assert [one for one in lines if key in one or unknown in one] == []
+    assert [one for one in lines if key in one or unknown in one or own in one] == []
     assert any(HIDDEN in one for one in lines)
