@@ -18,8 +18,8 @@ LEAST_FILLED = 0.1
 FISCAL = {12: ({4, 5}, "months"), 4: ({12, 13, 14}, "quarters"), 1: ({52, 53}, "years")}
 """By periods in a year: the weeks of one, and what they are called."""
 
-FEWEST_FISCAL = 4
-"""Fewest differences that show fiscal periods."""
+FEWEST_FISCAL, LEAST_FISCAL = 4, 0.8
+"""Fewest differences that show fiscal periods, and the share of them that have the weeks of one: some years have a week more."""
 
 _FISCAL_FREQUENCY = {12: "M", 4: "Q", 1: "Y"}
 
@@ -110,7 +110,7 @@ def _refuse_nth_weekday(days: Timestamps, gaps: NDArray[np.int64]) -> None:
 
 
 def refuse_fiscal(timestamps: Timestamps) -> None:
-    """Raise FiscalPeriods for rising timestamps a month of 4 or 5 weeks apart, a quarter of 13 or 14, a year of 52 or 53."""
+    """Raise FiscalPeriods for rising timestamps a month of 4 or 5 weeks apart, a quarter of 12 to 14, a year of 52 or 53."""
     gaps = np.diff(timestamps).astype(np.int64)
     days, rest = np.divmod(gaps, _MICROSECONDS_A_DAY)
     if len(gaps) and gaps.min() > 0 and not rest.any() and not (days % 7).any():
@@ -118,13 +118,19 @@ def refuse_fiscal(timestamps: Timestamps) -> None:
 
 
 def _refuse_fiscal(gaps: NDArray[np.int64]) -> None:
-    """Raise FiscalPeriods for differences in days, whole weeks."""
-    weeks = set((gaps // 7).tolist())
+    """Raise FiscalPeriods for differences in days, whole weeks; a few may be a week longer, or twice as long."""
+    weeks = gaps // 7
     for season_length, (kinds, name) in FISCAL.items():
-        if len(gaps) >= FEWEST_FISCAL and len(weeks) > 1 and weeks <= kinds:
+        usual, missing = np.isin(weeks, list(kinds)), np.isin(weeks, [one + other for one in kinds for other in kinds])
+        known = usual | missing | (weeks == max(kinds) + 1)
+        if len(gaps) >= FEWEST_FISCAL and len(set(weeks[usual])) > 1 and known.all() and usual.mean() >= LEAST_FISCAL:
+            lies = " or ".join(map(str, sorted(set(weeks[usual]))))
+            first = np.flatnonzero(missing)[:1]
+            lacks = "".join(
+                f" A {name[:-1]} is missing after timestamp {at + 1}: add it without a value." for at in first
+            )
             raise FiscalPeriods(
-                f"The timestamps lie {' or '.join(map(str, sorted(weeks)))} weeks apart, as fiscal {name} do; no calendar "
-                "frequency has such steps.",
+                f"The timestamps lie {lies} weeks apart, as fiscal {name} do; no calendar frequency has such steps.{lacks}",
                 pointer="/timestamps",
                 hint=f"Send the first day of each calendar {name[:-1]}, or leave the timestamps out and send the frequency "
                 f"{_FISCAL_FREQUENCY[season_length]!r}: the values are then read as {name} without dates.",

@@ -154,14 +154,22 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
             continue
         if (found and at != found[-1] + 1) or (numbers := _whole_numbers(columns[at])) is None:
             continue
+        is_unnamed = not name or name.startswith(_UNNAMED)
         is_pandas = name.lower() in PANDAS_INDEXES or name.startswith(_UNNAMED)
         is_rising = len(numbers) > 0 and bool((np.diff(numbers) > 0).all())
         counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
         is_next = is_pandas or (name.lower() == "index" and "level_0" in names)
         follows = is_next and len(np.unique(numbers)) == len(numbers)
-        if follows if found else counts or name == PARQUET_INDEX or (name.lower() in PANDAS_INDEXES and at == 0):
+        is_index = name.lower() in PANDAS_INDEXES or (is_unnamed and _restarts(numbers))
+        if follows if found else counts or name == PARQUET_INDEX or (is_index and at == 0):
             found.append(at)
     return found
+
+
+def _restarts(numbers: NDArray[np.int64]) -> bool:
+    """Return whether numbers count from 0 or 1, again and again, as those of files that were joined."""
+    steps = np.diff(numbers) == 1
+    return bool(steps.any() and numbers[0] in {0, 1} and (steps | (numbers[1:] == numbers[0])).all())
 
 
 def _whole_numbers(column: Any) -> NDArray[np.int64] | None:  # noqa: ANN401 - pyarrow ships no types

@@ -134,16 +134,28 @@ def test_a_rare_saturday_does_not_make_business_days_days() -> None:
 
 @pytest.mark.parametrize(
     ("weeks", "season_length"),
-    [([4, 4, 5], 12), ([4, 5, 4], 12), ([5, 4, 4], 12), ([13, 13, 13, 14], 4), ([52, 52, 52, 52, 53], 1)],
+    [
+        ([4, 4, 5], 12),
+        ([4, 5, 4], 12),
+        ([5, 4, 4], 12),
+        ([*[4, 4, 5] * 3, 4, 4, 6], 12),
+        ([*[4, 4, 5] * 5, 8, 5], 12),
+        ([13, 13, 13, 14], 4),
+        ([*[13, 13, 13, 14] * 2, 27, 13, 13], 4),
+        ([52, 52, 52, 52, 53], 1),
+    ],
 )
 def test_fiscal_periods_are_never_weeks(weeks: list[int], season_length: int) -> None:
-    """They are refused with the season that they have."""
+    """They are refused with the season that they have, also with a year's 53rd week and where one is missing."""
     stamps = np.datetime64("2020-07-05", "us") + np.cumsum([0, *weeks * 6]).astype("m8[W]")
 
     with pytest.raises(FiscalPeriods) as caught:
         infer_frequency(stamps)
 
     assert caught.value.season_length == season_length
+    lacks = [at for at, one in enumerate(weeks) if one in {8, 27}]
+    assert ("is missing after" in str(caught.value)) == bool(lacks)
+    assert not lacks or f"is missing after timestamp {lacks[0] + 1}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("alias", ["h", "D", "W-MON", "MS"])

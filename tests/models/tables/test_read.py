@@ -437,6 +437,21 @@ def test_rows_that_were_numbered_again_are_no_series(names: str, rows: list[str]
     assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"] * len(names.split(","))
 
 
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_of_joined_files_are_left_out(name: str) -> None:
+    """They begin again with each file; a flag without a name is still refused."""
+    rows = [f"{at},2024-01-{day:02d},{region},5" for region in "AB" for at, day in enumerate(range(1, 9))]
+
+    found = read(
+        "\n".join([f"{name},date,region,sales", *rows]).encode(), options=ReadOptions(("region",), "date", "sales")
+    )
+
+    assert found.layout.values == ("sales",)
+    assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"]
+    with pytest.raises(TableInvalid, match="has no name for column 1"):
+        read(b",date,sales\n0,2024-01-01,5\n0,2024-01-02,5\n7,2024-01-03,5\n")
+
+
 def test_the_index_of_filtered_rows_is_no_series() -> None:
     """In Parquet it comes last, and pandas has named it; a column x that comes later may be a series that counts."""
     frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=3), "a": [5.0, 6, 7], "x": [0.0, 1, 2]})
