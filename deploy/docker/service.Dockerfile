@@ -18,7 +18,8 @@ COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    ALMANAC_HOME=/var/lib/almanac
+    ALMANAC_HOME=/var/lib/almanac \
+    OPENBLAS_NUM_THREADS=1
 WORKDIR /var/lib/almanac
 USER almanac
 VOLUME /var/lib/almanac

@@ -1,5 +1,6 @@
 """docker-compose.yml: valid by the specification, and consistent with the files that it names."""
 
+import json
 import os
 import re
 import shutil
@@ -112,6 +113,17 @@ def test_containers_have_no_privileges(name: str) -> None:
     assert {"mem_limit", "pids_limit"} <= set(service)
 
 
+def test_processes_and_threads_do_not_grow_with_the_cores_of_the_machine() -> None:
+    """They stay within pids_limit on any: nginx' workers, Go's threads, and those that numpy starts in each process."""
+    config = (ROOT / "deploy/docker/nginx.conf").read_text(encoding="utf-8")
+    counts = {"nginx": re.findall(r"^worker_processes (\S+);", config, re.MULTILINE)[0]}
+    counts |= {name: CONTAINERS[name].environment["GOMAXPROCS"] for name in ("prometheus", "alertmanager", "grafana")}
+
+    assert all(5 * int(count) <= SERVICES[name]["pids_limit"] for name, count in counts.items())
+    for name in ("mlflow", "migrate", "service-1"):
+        assert CONTAINERS[name].environment["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_mlflow_allows_the_hosts_of_its_clients() -> None:
     """MLflow's server allows the host of every MLFLOW_TRACKING_URI, and its clients know the password."""
     allowed = SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
@@ -164,8 +176,11 @@ def test_grafana_finds_its_data_source_and_dashboards() -> None:
     assert inside[str(Path(provisioning).parent)].resolve() == folder
     assert source["datasources"][0]["url"] == f"http://prometheus:{LISTENS['prometheus']}"
     assert source["datasources"][0]["type"] == "prometheus"
-    assert provider["providers"][0]["options"]["path"] in inside
-    assert list(folder.glob("*.json"))
+    (mounted_at,) = [path for path, host in inside.items() if host.resolve() == folder]
+    shown = folder / Path(provider["providers"][0]["options"]["path"]).relative_to(mounted_at)
+    panels = [panel for path in shown.rglob("*.json") for panel in json.loads(path.read_text("utf-8"))["panels"]]
+    assert panels
+    assert {panel["datasource"]["type"] for panel in panels} == {"prometheus"}  # the image has no other plugin
 
 
 def test_healthy_dependencies_have_a_health_check() -> None:

@@ -4,6 +4,7 @@ import functools
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,18 @@ def test_rendered_manifests_follow_the_newest_schemas(overlay: str) -> None:
     used = set(re.findall(r"secretKeyRef:\n\s+key: (\S+)\n\s+name: (\S+)", text))
     assert used
     assert overlay != "overlays/trial" or used == {(key, name) for name, keys in secrets.items() for key in keys}
+
+
+def test_images_of_the_trial_are_loaded_and_not_pulled() -> None:
+    """Each has the version of Almanac, which Kubernetes takes from the node; docs/deploy.md builds and loads the same."""
+    trial = yaml.safe_load((FOLDER / "overlays/trial/kustomization.yaml").read_text(encoding="utf-8"))
+    names = {f"{one['name']}:{one['newTag']}" for one in trial["images"]}
+    commands = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert names == {f"almanac-{name}:{version}" for name in ("service", "training")}
+    assert set(re.findall(r"^docker build .*--tag (\S+)", commands, re.MULTILINE)) == names
+    assert set(re.findall(r"^kind load docker-image (\S+) (\S+)", commands, re.MULTILINE)[0]) == names
 
 
 @NEEDS_KUBECTL

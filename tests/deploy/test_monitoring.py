@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DASHBOARDS: dict[str, dict[str, Any]] = {
-    name: json.loads((DEPLOY / "grafana" / f"{name}.json").read_text(encoding="utf-8"))
+    name: json.loads((DEPLOY / "grafana" / "dashboards" / f"{name}.json").read_text(encoding="utf-8"))
     for name in ("service", "accuracy", "retraining")
 }
 RULES: list[dict[str, Any]] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))[

@@ -42,10 +42,16 @@ def one(series: str, values: object) -> dict[str, str]:
     return {series: str(values) if "x" in str(values) else f"{values}x150"}
 
 
+REPLICA, OTHER = (f'up{{job="almanac",instance="{name}"}}' for name in "ab")
 COVERAGE = 'steps="1",level="80"'
 RATIO = 'steps=""'
 CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "AlmanacDown": (one('up{job="almanac"}', 0), one('up{job="almanac"}', 1)),
+    "AlmanacGone": (one(REPLICA, "1x100 stale _x49"), one(REPLICA, 1)),
+    "AlmanacReplicasFewer": (
+        one(REPLICA, 1) | one(OTHER, "1x143 stale _x6"),
+        one(REPLICA, 1) | one(OTHER, "1x100 stale _x1 1x48"),
+    ),
     "AlmanacFails": (requests(50), requests(5)),
     "AlmanacAvailabilityBurns": (requests(50), requests(5)),
     "AlmanacLatencyBurns": (forecasts(800), forecasts(900)),

@@ -41,14 +41,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-DASHBOARDS = ("service", "accuracy", "retraining")
 BACKTEST = {"model": {"mase_by_step": [0.5] * 12}, "seasonal_naive": {"mase_by_step": [1.0] * 12}}
 
 
 def expressions() -> Iterator[str]:
     """Yield the expressions, those of alerts with 0 or 1 in place of what does not fire."""
-    for name in DASHBOARDS:
-        for panel in json.loads((DEPLOY / "grafana" / f"{name}.json").read_text(encoding="utf-8"))["panels"]:
+    for dashboard in (DEPLOY / "grafana" / "dashboards").iterdir():
+        for panel in json.loads(dashboard.read_text(encoding="utf-8"))["panels"]:
             yield from (target["expr"].replace("$model", ".*") for target in panel["targets"])
     for rule in yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]:
         yield re.sub(r" (==|!=|>=|<=|>|<) (?!bool)", r" \1 bool ", rule["expr"])
