@@ -29,7 +29,7 @@ PLAIN_WIDTH = 160
 def doctor(*, as_json: bool) -> None:
     """Check configuration, home, keys, disk, databases, registry, champions' artifacts, clock, workers, service and versions.
 
-    Nothing in the home is created. The exit code is 1 if there is an error, 0 if there are warnings only.
+    Nothing is created or changed. The exit code is 1 if there is an error, 0 if there are warnings only.
 
     \b
     Example:

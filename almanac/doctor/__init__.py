@@ -1,1 +1,1 @@
-"""What `almanac doctor` checks: one module for each kind of part; nothing is created or changed in the home."""
+"""What `almanac doctor` checks: one module for each kind of part; nothing is created or changed."""

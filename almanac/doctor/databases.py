@@ -6,18 +6,21 @@ from datetime import timedelta
 
 from almanac.doctor.check import Check
 from models.jobs.database import sqlite_file, without_password
+from models.jobs.errors import JobsUnreachable
+from service.errors import DatabaseUnreachable
 from service.settings import Settings
 from service.store.database import Database
 from service.store.forecasts import newest_time
 from service.store.tables import HEAD
 
 MIGRATE = "Run almanac migrate, or start the service."
+MIGRATE_JOBS = "Start almanac worker, or run almanac jobs: both make them."
 AHEAD_SECONDS = 60.0
 """A stored row may be so much newer than now: replicas' clocks differ a little."""
 
 
 def check_database(settings: Settings) -> Iterator[Check]:
-    """Yield whether the database answers and has the newest tables; raises DatabaseUnreachable, DatabaseUnusable."""
+    """Yield whether the database answers and has the newest tables; raises DatabaseUnusable."""
     where = without_password(settings.database)
     if _is_absent(settings.database):
         yield Check("database", "ok", f"{where} does not exist yet; the service creates it.")
@@ -30,6 +33,9 @@ def check_database(settings: Settings) -> Iterator[Check]:
             return
         database.ping()
         newest = newest_time(database)
+    except DatabaseUnreachable as error:
+        yield Check("database", "error", error.detail, _remedy(settings.database, "ALMANAC_DATABASE_URL"))
+        return
     finally:
         database.close()
     yield Check("database", "ok", f"{where} answers, tables {HEAD}.")
@@ -48,18 +54,25 @@ def check_clock(newest: float | None, now: float) -> Check:
 
 
 def check_jobs(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Yield whether the jobs' database answers, and workers are there for what is due; raises JobsUnreachable."""
+    """Yield whether the jobs' database answers, and workers are there for what is due."""
     where = without_password(settings.jobs)
     if _is_absent(settings.jobs):
         yield Check("jobs", "ok", f"{where} does not exist yet; there are no schedules.")
         return
     from models.jobs.names import WATCH_SCHEDULE
-    from training.jobs.client import RUNNING, WAITING, open_jobs
+    from training.jobs.client import RUNNING, WAITING, look_at_jobs
 
-    with open_jobs({**environment, "ALMANAC_JOBS_URL": settings.jobs}, create=False) as queue:
-        active = [one["name"] for one in queue.schedules() if not one["paused"] and one["name"] != WATCH_SCHEDULE]
-        unfinished = [job["id"] for job in queue.jobs(limit=1_000) if job["status"] in {RUNNING, *WAITING}]
-        workers = queue.workers()
+    try:
+        with look_at_jobs({**environment, "ALMANAC_JOBS_URL": settings.jobs}) as queue:
+            if queue is None:
+                yield Check("jobs", "warning", f"{where} has no tables of jobs yet, or older ones.", MIGRATE_JOBS)
+                return
+            active = [one["name"] for one in queue.schedules() if not one["paused"] and one["name"] != WATCH_SCHEDULE]
+            unfinished = [job["id"] for job in queue.jobs(limit=1_000) if job["status"] in {RUNNING, *WAITING}]
+            workers = queue.workers()
+    except JobsUnreachable as error:
+        yield Check("jobs", "error", error.detail, _remedy(settings.jobs, "ALMANAC_JOBS_URL"))
+        return
     yield Check("jobs", "ok", f"{where} answers; {len(active)} active schedules, {len(unfinished)} unfinished jobs.")
     yield from check_workers(active, unfinished, workers)
 
@@ -88,6 +101,14 @@ def _other_tables(where: str, revision: str | None) -> Check:
     if revision < HEAD:
         return Check("database", "warning", detail, MIGRATE)
     return Check("database", "error", detail, "Run the version of Almanac that made them, or a newer one.")
+
+
+def _remedy(url: str, variable: str) -> str:
+    """Return what to do about a database that does not answer."""
+    file = sqlite_file(url)
+    if file is None:
+        return f"Start PostgreSQL, create the database if it is missing, or correct {variable}."
+    return f"Let this user read and write {file} and its folder, or correct {variable}."
 
 
 def _is_absent(url: str) -> bool:

@@ -14,7 +14,7 @@ from models.jobs.database import jobs_url
 from models.jobs.errors import JobUnknown, ScheduleDuplicated, ScheduleInvalid, ScheduleUnknown, WorkerUnknown
 from training.config.training import check_name
 from training.jobs import worker_lock
-from training.jobs.connection import connect, translated_errors
+from training.jobs.connection import connect, look, translated_errors
 from training.jobs.job_data import Row, job_row, schedule_row, step_row
 
 RUNNING = "PENDING"
@@ -32,6 +32,21 @@ def open_jobs(environment: Mapping[str, str], *, create: bool = True) -> Iterato
     try:
         with translated_errors(url):
             yield Jobs(client, url, least_seconds)
+    finally:
+        client.destroy()
+
+
+@contextmanager
+def look_at_jobs(environment: Mapping[str, str]) -> Iterator["Jobs | None"]:
+    """Yield the schedules and jobs to read only, or None where the tables are missing or older; raises JobsUnreachable."""
+    url = jobs_url(environment)
+    client = look(url)
+    if client is None:
+        yield None
+        return
+    try:
+        with translated_errors(url):
+            yield Jobs(client, url)
     finally:
         client.destroy()
 

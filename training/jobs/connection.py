@@ -32,16 +32,36 @@ def connect(url: str, *, create: bool = True) -> DBOSClient:
         if file is not None:
             _create_file(file)
         DBOS.migrate(url, schema=names.SCHEMA)
-        client = DBOSClient(
-            system_database_url=url,
-            dbos_system_schema=names.SCHEMA,
-            serializer=DBOSPortableJSONSerializer(),
-            application_name=names.APPLICATION,
-            retry_connection_errors=False,
-        )
+        client = _client(url)
         # DBOS does this when a worker starts, but a schedule may be triggered before any worker has run.
         client._sys_db.create_application_version(names.APPLICATION_VERSION)  # noqa: SLF001 (there is no public way)
     return client
+
+
+def look(url: str) -> DBOSClient | None:
+    """Return a client of a database, or None if its tables are missing or older; creates and changes nothing.
+
+    Raises:
+        JobsUnreachable: If the database does not respond, or there is none of this name.
+    """
+    with translated_errors(url):
+        client = _client(url)
+        try:
+            client._sys_db.verify_migrations()  # noqa: SLF001 (there is no public way)
+        except dbos_error.DBOSInitializationError:
+            client.destroy()
+            return None
+    return client
+
+
+def _client(url: str) -> DBOSClient:
+    return DBOSClient(
+        system_database_url=url,
+        dbos_system_schema=names.SCHEMA,
+        serializer=DBOSPortableJSONSerializer(),
+        application_name=names.APPLICATION,
+        retry_connection_errors=False,
+    )
 
 
 @contextmanager

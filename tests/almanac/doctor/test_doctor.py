@@ -201,7 +201,52 @@ def test_databases_that_do_not_answer_show_no_password(home: Path) -> None:
     faults = [only("database", lambda: check_database(settings)), only("jobs", lambda: check_jobs(settings, {}))]
 
     assert [one.state for one in faults] == ["error", "error"]
-    assert all(one.remedy and "secret" not in one.detail for one in faults)
+    assert [one.remedy.startswith("Start PostgreSQL") for one in faults] == [True, True]
+    assert ["ALMANAC_DATABASE_URL" in faults[0].remedy, "ALMANAC_JOBS_URL" in faults[1].remedy] == [True, True]
+    assert all("secret" not in one.detail for one in faults)
+
+
+def test_files_that_are_no_databases_to_open_have_their_path_in_the_remedy(home: Path) -> None:
+    """A folder in place of the file."""
+    (home / "folder").mkdir()
+    url = f"sqlite:///{home / 'folder'}"
+    settings = Settings(home=home, database_url=url, jobs_url=url)
+
+    faults = [only("database", lambda: check_database(settings)), only("jobs", lambda: check_jobs(settings, {}))]
+
+    assert [(one.state, str(home / "folder") in one.remedy) for one in faults] == [("error", True)] * 2
+
+
+def test_a_jobs_database_without_tables_stays_as_it_is(settings: Settings) -> None:
+    """A warning with what makes them."""
+    file = settings.home / "jobs.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE others (a INTEGER)")
+    before = file.read_bytes()
+
+    fault = only("jobs", lambda: check_jobs(settings, {}))
+
+    assert (fault.state, "almanac worker" in fault.remedy) == ("warning", True)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.system
+def test_a_database_that_does_not_exist_is_an_error_and_is_not_created(home: Path, postgresql: str) -> None:
+    """Nor are tables in one that exists: the doctor's sessions leave the server as it was."""
+    import psycopg
+
+    absent = postgresql.rpartition("/")[0] + "/typo"
+    with psycopg.connect(postgresql) as session:
+        count = "SELECT (SELECT count(*) FROM pg_database), (SELECT count(*) FROM pg_namespace)"
+        before = session.execute(count).fetchone()
+        session.commit()
+        missing = Settings(home=home, database_url=absent, jobs_url=absent)
+        faults = [only("database", lambda: check_database(missing)), only("jobs", lambda: check_jobs(missing, {}))]
+        there = only("jobs", lambda: check_jobs(Settings(home=home, jobs_url=postgresql), {}))
+
+        assert session.execute(count).fetchone() == before
+    assert [(one.state, '"typo" does not exist' in one.detail) for one in faults] == [("error", True)] * 2
+    assert there.state == "warning"
 
 
 def test_a_clock_that_is_behind_or_differs_from_the_registry() -> None:
