@@ -28,9 +28,9 @@ class Caller:
         client: The name of its key, or its address.
         is_gone: Returns whether its connection is closed.
         arrived: Time of the monotonic clock at which its body was complete.
-        deadline: When no work on it begins any more, by the same clock.
+        deadline: When it is not begun any more, by the same clock.
         parsed: When its body was parsed, 0 if it was not; so are the next two.
-        began: When the run of the network began that answers it.
+        began: When the networks began to run for it; from then on it has no deadline.
         ended: When its response was ready.
         model: Name and version of the model that answered.
         series: How many series it asked for.
@@ -65,10 +65,10 @@ class Caller:
         return cls(client, None if transport is None else transport.is_closing)
 
     def fault(self) -> Exception | None:
-        """Return why work on the request need not begin any more, or None: its client is gone, or its time has passed."""
+        """Return why no more work on the request need begin, or None: its client is gone, or its time has passed before its run."""
         if self.is_gone is not None and self.is_gone():
             return ClientDisconnect()
-        if self.deadline < math.inf and time.monotonic() > self.deadline:
+        if not self.began and self.deadline < math.inf and time.monotonic() > self.deadline:
             return DeadlinePassed(
                 "The request waited until its deadline, and was not begun.",
                 hint="Try again later. ALMANAC_DEADLINE_SECONDS sets how long a request may take until it begins.",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 from starlette.responses import Response
@@ -68,7 +69,7 @@ class ForecastHandler:
         large: Admits larger ones, which small ones do not wait for.
         select_model: Returns the model for a request's `model` and the frequencies of its series.
         record: Is called with each result.
-        observe_wait: Is called with the seconds that each small request waited.
+        observe_wait: Is called with the seconds from the body of each request to its run of the networks.
         canary: Lets a challenger take part, or None.
         find_family: Returns the family of models that a request means, by its `model` and segments; None for one model.
         clients: Who has requests in progress.
@@ -86,6 +87,7 @@ class ForecastHandler:
     _turns: Turns = field(default_factory=Turns)
     _costs: Costs = field(default_factory=Costs)
     _clock: CpuClock = field(default_factory=CpuClock)
+    _beginning: Lock = field(default_factory=Lock)
     _batches: Batches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -218,14 +220,20 @@ class ForecastHandler:
         Raises:
             HorizonInvalid, LevelInvalid: If the model supports no forecast of these steps or levels.
             BatchTooLarge: If the forecasts take too many numbers, those of closed hours included.
-            DeadlinePassed, ClientDisconnect: If it is too late for the next block.
+            DeadlinePassed: If it is too late for the first block.
+            ClientDisconnect: If nobody waits for the next block.
         """
         caller = caller or Caller()
-        caller.began = time.monotonic()
         await threads.run(begin, caller, check_parts, query, selected, self.settings.max_numbers)
-        return await map_blocks(
-            threads, lambda block: begin(caller, self._forecast_block, selected, write, block), query
-        )
+        return await map_blocks(threads, lambda block: self._forecast_block(selected, write, block, caller), query)
+
+    def begin_run(self, caller: Caller) -> None:
+        """Note that the networks run for a request from now on, if they did not; called in the thread, raises as `Caller.check`."""
+        with self._beginning:
+            caller.check()
+            if not caller.began:
+                caller.began = time.monotonic()
+                self.observe_wait(caller.began - caller.arrived)
 
     def forecast_block(self, query: ForecastQuery, selected: SelectedModel) -> ForecastResult:
         """Return the result of a query, computed and recorded in this thread; raises as `forecast_large`."""
@@ -236,8 +244,9 @@ class ForecastHandler:
         return result
 
     def _forecast_block(
-        self, selected: SelectedModel, write: Callable[[ForecastResult], T], query: ForecastQuery
+        self, selected: SelectedModel, write: Callable[[ForecastResult], T], query: ForecastQuery, caller: Caller
     ) -> tuple[ForecastResult, T]:
+        self.begin_run(caller)
         result = self.forecast_block(query, selected)
         return result, write(result)
 

@@ -68,8 +68,7 @@ async def answer_bulk(
         async def respond(selected: SelectedModel) -> Response:
             caller.model = model_key(selected)
             if made.lines:
-                caller.began = time.monotonic()
-                return await _stream(handler, query, selected, made, place)
+                return await _stream(handler, query, selected, made, place, caller)
             check_size(query, selected, handler.settings.max_numbers)
             return await _whole(handler, query, selected, made, caller)
 
@@ -84,11 +83,17 @@ async def answer_bulk(
         return response
 
 
-async def _stream(
-    handler: ForecastHandler, query: ForecastQuery, selected: SelectedModel, made: BulkFormat, place: ExitStack
+async def _stream(  # noqa: PLR0913, PLR0917 (what `_whole` has, and the place)
+    handler: ForecastHandler,
+    query: ForecastQuery,
+    selected: SelectedModel,
+    made: BulkFormat,
+    place: ExitStack,
+    caller: Caller,
 ) -> Response:
     """Return the response whose lines are written while they are forecast, or that of a request without a forecast."""
     threads, blocks = handler.large.threads, split(query)
+    await threads.run(handler.begin_run, caller)
     first = await threads.run(_block, handler, next(blocks), selected)
     while not first.rows and (block := next(blocks, None)) is not None:
         found = await threads.run(_block, handler, block, selected)

@@ -120,7 +120,7 @@ class Metrics:
         self.points = Counter("almanac_points", "Forecast steps returned.", ["model"], registry=registry)
         self.queue_seconds = Histogram(
             "almanac_queue_seconds",
-            "Time from the arrival of a small forecast's body to the run of the network that answers it.",
+            "Time from the arrival of a forecast request's body to the run of the network that answers it.",
             buckets=LATENCY_BUCKETS[:14],
             registry=registry,
         )

@@ -1,8 +1,9 @@
 """Admission: how long requests wait is known, and the event loop looks at what has arrived between them."""
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect
@@ -12,6 +13,8 @@ from service.api.rates import Rates
 from service.callers import Caller, Clients, Share
 from service.errors import DeadlinePassed, QueueFull
 from service.forecasting.answer import NOTICED_BYTES, REFUSAL_PAUSES, REFUSAL_SECONDS, ForecastHandler
+from service.forecasting.blocks import BLOCK_SERIES
+from service.forecasting.request import ForecastQuery
 from service.settings import Settings
 from service.thread_pool import ThreadPool
 
@@ -228,6 +231,32 @@ def test_work_begins_for_clients_that_wait_for_it(
     caller.start(seconds)
 
     assert type(caller.fault()) is (error or type(None))
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_large_request_that_has_begun_is_finished(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_late: bool
+) -> None:
+    """Its deadline counts until its first block; its wait is observed once."""
+    lanes, waits, done = (Lane(ThreadPool(8), 8, 1.0), Lane(ThreadPool(8), 8, 1.0)), list[float](), list[int]()
+    missing: Any = None
+    handler = ForecastHandler(Settings(home=tmp_path), *lanes, missing, missing, waits.append)
+    caller = Caller()
+    caller.start(-1 if is_late else 60)
+
+    def forecast(_handler: ForecastHandler, query: ForecastQuery, _selected: object) -> None:
+        caller.deadline = 0.0
+        done.append(len(query.series))
+
+    monkeypatch.setattr(ForecastHandler, "forecast_block", forecast)
+    monkeypatch.setattr("service.forecasting.answer.check_parts", lambda *_: None)
+    query = ForecastQuery(((0, missing),) * 3 * BLOCK_SERIES, 1, (), (), None)
+
+    with pytest.raises(DeadlinePassed) if is_late else nullcontext():
+        asyncio.run(handler.forecast_large(query, missing, lanes[1].threads, lambda _one: None, caller))
+    handler.close()
+
+    assert (len(waits), done) == ((0, []) if is_late else (1, [BLOCK_SERIES] * 3))
 
 
 def test_a_rate_counts_each_client_by_itself() -> None:
