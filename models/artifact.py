@@ -8,6 +8,8 @@ model whose forecasts differ from those at save time.
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown
+from models.errors import AlmanacError, ArtifactIncomplete, ArtifactMismatch, FrequencyUnknown
 from models.forecaster import Forecaster
 from models.forecasting.blended import BlendedForecaster
+from models.forecasting.request import ForecasterRequest
 from models.forecasting.season_blend import Blend
 from models.json_values import to_json_value
 from models.onnx_files.contents import find_outside
@@ -67,9 +70,9 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
         raise ArtifactIncomplete(
             f"{path} cannot be opened: {error}", hint="Download or train the model again."
         ) from error
-    except Exception as error:
-        if not _is_from_onnxruntime(error):
-            raise
+    except MemoryError:
+        raise
+    except Exception as error:  # onnxruntime's errors have no common class
         raise ArtifactIncomplete(
             f"{path} is not an ONNX graph: {error}", hint="Download or train the model again."
         ) from error
@@ -78,11 +81,15 @@ def open_network(path: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no type
 def load(directory: Path) -> Forecaster:
     """Return the forecaster of an artifact whose golden forecasts are reproduced.
 
+    Whatever else the content of a file makes Python or a library raise is an ArtifactMismatch too, apart from MemoryError,
+    which a sound artifact raises on a machine that is full.
+
     Raises:
         ArtifactIncomplete: If a file is missing or cannot be read.
-        ArtifactMismatch: If a golden forecast is not reproduced, or the spec has another format.
+        ArtifactMismatch: If a golden forecast is not reproduced, or the spec has another format or is not the network's.
     """
-    return _load(directory, MOST_DEPTH)
+    with _refusing(f"{directory} cannot be loaded"):
+        return _load(directory, MOST_DEPTH)
 
 
 def save(directory: Path, spec: ModelSpec) -> Forecaster:
@@ -107,15 +114,19 @@ def forecast_seconds(forecaster: Forecaster, repeats: int = 3) -> float:
     """Return the processor time that the networks take for the golden inputs, the least of some runs: four series at once.
 
     On the clock a busy server takes five milliseconds and more for any network, as long as the interpreter waits for its turn.
+
+    Raises:
+        ArtifactMismatch: If a network fails with them.
     """
-    contexts = golden_contexts(forecaster.spec)
 
     def run() -> float:
         began = time.thread_time()
         forecaster.quantiles(contexts)
         return time.thread_time() - began
 
-    return min(run() for _ in range(repeats)) + sum(forecast_seconds(part, repeats) for part in forecaster.parts)
+    with _refusing("The network does not accept the golden inputs"):
+        contexts = golden_contexts(forecaster.spec)
+        return min(run() for _ in range(repeats)) + sum(forecast_seconds(part, repeats) for part in forecaster.parts)
 
 
 def network_mb(directory: Path) -> float:
@@ -227,9 +238,15 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _is_from_onnxruntime(error: Exception) -> bool:
-    """Return whether onnxruntime raised an error; its errors are direct subclasses of Exception."""
-    return type(error).__module__.startswith("onnxruntime")
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Raise ArtifactMismatch for any exception but MemoryError that is not Almanac's own: `what`, and the cause."""
+    try:
+        yield
+    except (AlmanacError, MemoryError):
+        raise
+    except Exception as error:
+        raise ArtifactMismatch(f"{what}: {type(error).__name__}: {error}", hint=STORED_HINT) from error
 
 
 def _replay(forecaster: Forecaster, text: str) -> None:
@@ -239,9 +256,10 @@ def _replay(forecaster: Forecaster, text: str) -> None:
         floats = {name: np.array(golden[name], dtype=np.float64) for name in golden if name != "phase"}
         expected, context = floats.pop("quantiles"), floats["context"]
         contexts = Contexts(phase=np.array(golden["phase"], dtype=np.int32), **floats)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactIncomplete(f"golden.json cannot be read: {error!r}", hint="Train the model again.") from error
-    found = _forecast(forecaster, contexts)
+    with _refusing("The network does not accept the inputs of golden.json"):
+        found = forecaster.quantiles(contexts)
     if found.shape != expected.shape:
         raise ArtifactMismatch(f"The network returns the shape {found.shape}; golden.json has {expected.shape}.")
     _check_lengths(forecaster.spec, contexts, found)
@@ -253,27 +271,27 @@ def _replay(forecaster: Forecaster, text: str) -> None:
             f"Forecasts differ from golden.json by {worst:.2g} of the context's range; {GOLDEN_TOLERANCE:g} is allowed.",
             hint="The files do not belong together, or onnxruntime has changed; train the model again.",
         )
+    _calibrate(forecaster, found)
 
 
-def _forecast(forecaster: Forecaster, contexts: Contexts) -> NDArray[np.float64]:
-    """Return the network's forecasts of the golden inputs, or raise ArtifactMismatch if it does not accept them."""
-    try:
-        return forecaster.quantiles(contexts)
-    except Exception as error:
-        if not (_is_from_onnxruntime(error) or isinstance(error, ValueError)):  # a missing input is a ValueError
-            raise
-        raise ArtifactMismatch(
-            f"The network does not accept the inputs of golden.json: {error}", hint="The files do not belong together."
-        ) from error
+def _calibrate(forecaster: Forecaster, quantiles: NDArray[np.float64]) -> None:
+    """Raise ArtifactMismatch if the conformal offsets of spec.json cannot be added to the network's forecasts."""
+    with _refusing("The conformal offsets of spec.json do not fit the network"):
+        table = forecaster.plan(ForecasterRequest((), forecaster.spec.horizon)).calibrate(quantiles)
+    if not np.isfinite(table).all():
+        raise ArtifactMismatch("With the conformal offsets of spec.json forecasts are not finite.", hint=STORED_HINT)
 
 
 def _check_lengths(spec: ModelSpec, contexts: Contexts, quantiles: NDArray[np.float64]) -> None:
-    """Raise ArtifactMismatch if the network's lengths are not those of spec.json."""
-    found = (contexts.context.shape[1], *quantiles.shape[1:])
-    expected = (spec.context_length, spec.horizon, len(spec.quantile_levels))
+    """Raise ArtifactMismatch if the network's lengths, levels and covariates are not those of spec.json."""
+    past, ahead = (0 if one is None else one.shape[2] for one in (contexts.past_covariates, contexts.future_covariates))
+    found = (contexts.context.shape[1], *quantiles.shape[1:], past, ahead)
+    known_ahead = len(spec.covariates.all) - len(spec.past_covariates)
+    lengths = (spec.context_length, spec.horizon, len(spec.quantile_levels))
+    expected = (*lengths, len(spec.covariates.all), known_ahead)
     if found != expected:
         raise ArtifactMismatch(
-            f"The network has context, horizon and levels {found}; spec.json has {expected}.",
+            f"The network has context, horizon, levels, covariates and those known ahead {found}; spec.json has {expected}.",
             hint="The files do not belong together.",
         )
 

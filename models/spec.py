@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from models.covariates import CovariateNames
 from models.errors import ArtifactIncomplete, ArtifactMismatch
+from models.spec_fields import check_fields
 
 FORMAT, BLENDED_FORMAT = 1, 2
 """Version of spec.json: raised when a reader of the last one would misread the next. A reader of 1 would leave the blend out."""
@@ -202,6 +203,7 @@ class ModelSpec:
             )
         known = {f.name: data[f.name] for f in fields(cls) if f.name in data}
         tuples = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+        check_fields({**known, **tuples})
         try:
             return cls(**{**known, **tuples, "options": ModelOptions.from_dict(known.get("options", {}))})
         except (AttributeError, TypeError) as error:
@@ -214,7 +216,7 @@ class ModelSpec:
         """Return the spec that `to_json` wrote; raises as `from_dict`, or ArtifactIncomplete if it is not a JSON object."""
         try:
             data = json.loads(text)
-        except ValueError as error:  # no JSON, or no text at all
+        except (ValueError, RecursionError) as error:  # no JSON, or no text at all
             raise ArtifactIncomplete(
                 f"spec.json is not valid JSON: {error}.", hint="Download the model again."
             ) from error

@@ -147,7 +147,7 @@ class Catalog:
         number = self.index.models.get(name, RegisteredModel()).aliases.get(CHALLENGER)
         champion = self._champions.get(name)
         if number is not None and champion is not None and champion.version != number:
-            with suppress(AlmanacError):
+            with suppress(Exception):  # as in `_promote`
                 self._in_memory(name, number) or await self._load(name, number)
 
     async def watch(self) -> None:
@@ -205,8 +205,8 @@ class Catalog:
             return
         try:
             model = self._in_memory(name, number) or await self._load(name, number)
-        except AlmanacError:
-            return  # counted and logged by the loader
+        except Exception:  # noqa: BLE001 (counted and logged by the loader; other models are followed regardless)
+            return
         if current is not None and self.loader.is_too_slow(model, current):
             return
         self._champions[name] = model

@@ -73,6 +73,7 @@ class ModelLoader:
         self._refused: dict[str, ModelRefused] = {}
         self._damaged: set[str] = set()
         self._too_slow: set[Key] = set()
+        self._failures: set[tuple[str, str, str]] = set()
 
     def loaded(self) -> list[LoadedModel]:
         """Return every version in memory."""
@@ -100,10 +101,12 @@ class ModelLoader:
         Raises:
             ModelLoading: If it is not in the cache; its download is requested.
             ModelRefused: If it cannot be served.
+            Exception: If this machine fails, such as without memory or file descriptors; it is logged and counted once, and the
+                next call tries again.
         """
         key = (name, number)
         if key not in self._loading:
-            task = asyncio.create_task(self._load(name, number, version))
+            task = asyncio.create_task(self._load_or_report(name, number, version))
             task.add_done_callback(lambda done: self._finish(key, done))
             self._loading[key] = task
         return await asyncio.shield(self._loading[key])
@@ -112,6 +115,20 @@ class ModelLoader:
         del self._loading[key]
         if not task.cancelled():
             task.exception()  # retrieved, or asyncio warns if every waiting request was cancelled
+
+    async def _load_or_report(self, name: str, number: str, version: ModelVersion | None) -> LoadedModel:
+        """Return a version as `load` does; report what is neither a refusal nor a download."""
+        try:
+            return await self._load(name, number, version)
+        except AlmanacError:
+            raise
+        except Exception as error:
+            failure = (name, number, type(error).__name__)
+            if failure not in self._failures:
+                self._failures.add(failure)
+                logger.exception("%s/%s cannot be loaded now; it is tried again", name, number)
+                self._on_load(name, "failed")
+            raise
 
     async def _load(self, name: str, number: str, version: ModelVersion | None) -> LoadedModel:
         if version is not None and version.error:

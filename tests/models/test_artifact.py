@@ -88,7 +88,7 @@ def test_a_missing_file_is_named(directory: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [artifact.NETWORK, artifact.SPEC, artifact.GOLDEN])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[]"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[]", b"[" * 200_000])
 def test_a_broken_file_is_incomplete(directory: Path, name: str, content: bytes) -> None:
     """Empty, no text, or JSON of another kind: typed, whichever library noticed."""
     (directory / name).write_bytes(content)
@@ -116,7 +116,17 @@ def test_a_network_of_other_lengths_is_refused(directory: Path, context_length: 
 
 
 @pytest.mark.parametrize(
-    "change", [{"context_length": 48}, {"horizon": 24}, {"quantile_levels": [0.1, 0.5, 0.9]}, {"format": 99}]
+    "change",
+    [
+        {"context_length": 48, "encoder_length": 48},
+        {"horizon": 24},
+        {"quantile_levels": [0.1, 0.5, 0.9]},
+        {"format": 99},
+        {"past_covariates": ["price"]},
+        {"future_covariates": ["price"]},
+        {"conformal": {"levels": ["a"], "offsets": [["b"]]}},
+        {"conformal": {"levels": [0.1, 0.9], "offsets": [[float("nan"), 0.0]] * 12}},
+    ],
 )
 def test_a_spec_that_promises_something_else_is_refused(directory: Path, change: dict[str, Any]) -> None:
     """Lengths in spec.json that are not the network's would fail at the first request instead."""
@@ -333,6 +343,15 @@ def test_a_network_that_waits_for_a_busy_machine_is_not_slow(tmp_path: Path, mon
 
     assert waiting < 0.01
     assert artifact.forecast_seconds(forecaster) >= 0.02
+
+
+def test_a_network_that_fails_while_it_is_timed_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a library raises; only a machine without memory is not the artifact's fault."""
+    forecaster = artifact.load(directory)
+    monkeypatch.setattr(forecaster, "quantiles", lambda _contexts: 1 // 0)
+
+    with pytest.raises(ArtifactMismatch, match="ZeroDivisionError"):
+        artifact.forecast_seconds(forecaster)
 
 
 def test_a_blended_artifact_is_two(tmp_path: Path) -> None:

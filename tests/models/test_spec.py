@@ -101,6 +101,34 @@ def test_a_missing_promise_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "field",
+    [
+        *(
+            {name: value}
+            for name in ("season_length", "horizon", "context_length")
+            for value in (0, 10**30, "x", 1.5, True)
+        ),
+        {"encoder_length": 0},
+        {"encoder_length": SPEC.context_length + 1},
+        {"frequency": ["M"]},
+        {"quantile_levels": [0.1, 0.9]},
+        {"quantile_levels": [0.9, 0.5]},
+        {"quantile_levels": ["a"]},
+        {"memory": ["a"]},
+        {"memory": None},
+        {"past_covariates": "ab"},
+        {"conformal": [1]},
+        {"trained_to": 5},
+    ],
+    ids=str,
+)
+def test_a_field_that_no_forecast_could_be_made_with_is_refused(field: dict[str, object]) -> None:
+    """The error names it."""
+    with pytest.raises(ArtifactIncomplete, match=next(iter(field))):
+        ModelSpec.from_dict({**SPEC.to_dict(), **field})
+
+
+@pytest.mark.parametrize(
     ("version", "remedy"),
     [(None, "train it again"), (BLENDED_FORMAT + 1, "upgrade this one, and restart"), ("1", "train it again")],
 )
@@ -112,7 +140,7 @@ def test_another_format_is_refused(version: object, remedy: str) -> None:
     assert remedy in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"spec"', b"\xff\xfe"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"spec"', b"\xff\xfe", "[" * 200_000])
 def test_text_that_is_no_spec_is_refused(text: str | bytes) -> None:
     """Broken JSON, JSON that is not an object and bytes that are not text are all the same: incomplete."""
     with pytest.raises(ArtifactIncomplete, match=r"spec\.json"):

@@ -1,6 +1,7 @@
-"""Bad artifacts: sixteen kinds, each refused with its reason, counted and logged; the old champion answers all the same."""
+"""Bad artifacts of many kinds, each refused with its reason, counted and logged; the old champion answers all the same."""
 
 import asyncio
+import errno
 import json
 import math
 import pickle
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models import artifact
 from models.errors import ArtifactIncomplete
-from service.serving.artifact_cache import digest_of
+from service.serving.artifact_cache import ArtifactCache, digest_of
 from service.serving.catalog import Catalog
 from service.serving.model_loader import ModelLimits
 from service.serving.registry_index import ModelVersion, RegisteredModel
@@ -91,6 +92,13 @@ KINDS: dict[str, tuple[Spoil, str]] = {
     "truncated spec": (content(artifact.SPEC, lambda old: old[:100]), "spec.json"),
     "spec of another format": (text(artifact.SPEC, lambda spec: spec.update(format=99)), "format"),
     "spec of another horizon": (text(artifact.SPEC, lambda spec: spec.update(horizon=13)), "horizon"),
+    "spec of covariates that the network lacks": (
+        text(artifact.SPEC, lambda spec: spec.update(past_covariates=["a"])),
+        "covariates",
+    ),
+    "spec without a season": (text(artifact.SPEC, lambda spec: spec.update(season_length=0)), "season_length"),
+    "spec nested too deep": (content(artifact.SPEC, lambda _: b"[" * 200_000), "spec.json"),
+    "golden forecasts nested too deep": (content(artifact.GOLDEN, lambda _: b"[" * 200_000), "golden.json"),
     "frequency unknown": (text(artifact.SPEC, lambda spec: spec.update(frequency="SM")), "SM"),
     "no golden forecasts": (lambda folder: (folder / artifact.GOLDEN).unlink(), "golden.json"),
     "golden forecasts of another network": (
@@ -125,6 +133,37 @@ def test_a_bad_artifact_is_refused_with_its_reason(
     error = catalog.loader.load_error(home.cache.read().models["temperatures"].versions["2"].digest)
     assert any(part in error for part in reason.split("|")), error
     assert error in caplog.text or error.partition(": ")[2] in caplog.text
+
+
+def test_a_model_that_the_machine_cannot_load_now_is_tried_again_and_stops_no_other(
+    home: ServiceHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without memory or file descriptors, also at the start; it is logged and counted once."""
+    home.publish("rain", "1", shift=1.0)
+    home.publish("temperatures", "1")
+    outcomes: list[tuple[str, str]] = []
+    catalog = Catalog(home.cache, on_load=lambda *outcome: outcomes.append(outcome))
+    verify = ArtifactCache.verify
+    short = home.cache.read().models["rain"].versions["1"].digest
+
+    def verify_some(cache: ArtifactCache, digest: str) -> Path:
+        if digest == short:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return verify(cache, digest)
+
+    async def follow() -> set[str]:
+        home.set_models({})
+        await catalog.refresh()
+        return set(catalog.champions)
+
+    monkeypatch.setattr(ArtifactCache, "verify", verify_some)
+    followed = [asyncio.run(follow()) for _ in range(2)]
+    monkeypatch.undo()
+
+    assert followed == [{"temperatures"}, {"temperatures"}]
+    assert asyncio.run(follow()) == {"rain", "temperatures"}
+    assert outcomes == [("rain", "failed"), ("temperatures", "ok"), ("rain", "ok")]
+    assert caplog.text.count("rain/1 cannot be loaded now") == 1
 
 
 def _publish_as_is(home: ServiceHome, folder: Path, version: str) -> None:
