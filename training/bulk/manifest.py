@@ -72,10 +72,10 @@ def write_record(output: Place, record: PartRecord) -> None:
 def begin(output: Place, plan: Mapping[str, Any]) -> dict[int, PartRecord]:
     """Return the records of the parts that an earlier call with the same plan has written.
 
-    A part counts if its record is there and its file has the size that the record says.
+    A part counts if its record is there and its file has the size and the SHA-256 that the record says; it is read for that.
 
     Raises:
-        ConfigInvalid: If the folder has forecasts of another plan, or files of something else.
+        ConfigInvalid: If the folder has forecasts of another plan, a damaged plan, or files of something else.
     """
     written = output.read(PLAN)
     if written is None:
@@ -86,7 +86,7 @@ def begin(output: Place, plan: Mapping[str, Any]) -> dict[int, PartRecord]:
             )
         output.write(PLAN, _to_json(plan))
         return {}
-    known = json.loads(written)
+    known = _read_plan(output, written)
     different = [key for key in plan if known.get(key) != plan[key]]
     if different:
         raise ConfigInvalid(
@@ -94,8 +94,9 @@ def begin(output: Place, plan: Mapping[str, Any]) -> dict[int, PartRecord]:
             hint="Give another folder with --output, or delete this one.",
         )
     sizes = output.sizes()
-    records = [_read_record(output, name) for name in output.sizes(RECORDS) if name.endswith(".json")]
-    return {one.part: one for one in records if not one.bytes or sizes.get(part_name(one.part)) == one.bytes}
+    names = output.sizes(RECORDS)
+    records = (_read_record(output, number) for number in range(plan["parts"]) if _record_name(number) in names)
+    return {one.part: one for one in records if one is not None and _is_whole(output, one, sizes)}
 
 
 def write_manifest(
@@ -125,10 +126,31 @@ def write_manifest(
     return manifest
 
 
-def _read_record(output: Place, name: str) -> PartRecord:
-    facts = json.loads(output.read(f"{RECORDS}/{name}") or b"{}")
-    facts.pop("file", None)
-    return PartRecord(**{**facts, "left_out": tuple(LeftOut(**one) for one in facts["left_out"])})
+def _read_plan(output: Place, written: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(written))
+    except (ValueError, TypeError) as error:
+        raise ConfigInvalid(
+            f"{output.address}: {PLAN} is damaged, so what the forecasts in it are is unknown.",
+            hint="Give another folder with --output, or delete this one.",
+        ) from error
+
+
+def _read_record(output: Place, number: int) -> PartRecord | None:
+    """Return the record of a part, or None if it is missing or damaged."""
+    try:
+        facts = json.loads(output.read(f"{RECORDS}/{_record_name(number)}") or b"{}")
+        facts.pop("file", None)
+        record = PartRecord(**{**facts, "left_out": tuple(LeftOut(**one) for one in facts["left_out"])})
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+    return record if record.part == number else None
+
+
+def _is_whole(output: Place, record: PartRecord, sizes: Mapping[str, int]) -> bool:
+    """Return whether the file of a part is the one that was written."""
+    name = part_name(record.part)
+    return not record.bytes or (sizes.get(name) == record.bytes and output.sha256(name) == record.sha256)
 
 
 def _to_json(facts: Mapping[str, Any]) -> bytes:

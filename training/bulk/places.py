@@ -1,5 +1,6 @@
 """Places: folders and files of this machine or of an object store, by one address."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Any
 from models.errors import ConfigInvalid, DataInvalid
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+
+PIECE = 1 << 20
+"""Bytes that are read at once to compute a checksum."""
 
 HIDDEN = ("_", ".")
 """First characters of files and folders that are not data, as for Spark and pyarrow."""
@@ -84,6 +88,15 @@ class Place:
         except FileNotFoundError:
             return None
         return content
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of a file in the folder, 64 hexadecimal digits; it is read piece by piece."""
+        system, path = self.open()
+        digest = hashlib.sha256()
+        with system.open_input_stream(f"{path}/{name}") as file:
+            while piece := file.read(PIECE):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of the folder at once: another process sees the whole file or none.

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -12,6 +13,11 @@ from training.engines.engine import QUEUED, RAY, Done, Work, WorkerLost, attempt
 
 ADDRESS = "RAY_ADDRESS"
 """Variable with the address of a cluster; without one, Ray starts on this machine."""
+
+CHECK = f"Start Ray there (ray start --head), correct {ADDRESS}, or use --engine local."
+
+ANSWER_SECONDS = 5.0
+"""Within which a cluster must take a connection."""
 
 RETRIES = 3
 """Times that a task runs again after its worker or its node was lost."""
@@ -30,7 +36,7 @@ class RayEngine:
         workers: Tasks at once; None takes as many as the cluster has cores, also while it grows.
 
     Raises:
-        ConfigInvalid: If Ray is not installed, or does not start.
+        ConfigInvalid: If Ray is not installed, does not answer, or does not start.
     """
 
     name = RAY
@@ -117,19 +123,35 @@ def _connect() -> None:
         ) from error
     if ray.is_initialized():
         return
+    address = os.environ.get(ADDRESS)
+    if address:
+        _check_address(address)
     for left in reversed(range(STARTS)):
         try:
             ray.init(
-                address=os.environ.get(ADDRESS),
-                include_dashboard=False if ADDRESS not in os.environ else None,
+                address=address or None,
+                include_dashboard=None if address else False,
                 configure_logging=True,
                 logging_level=logging.WARNING,
                 log_to_driver=False,
             )
         except Exception as error:  # Ray raises any type, also Exception itself
             ray.shutdown()
-            if not left or ADDRESS in os.environ:
-                hint = f"Check {ADDRESS}, or use --engine local."
-                raise ConfigInvalid(f"Ray does not start: {error}", hint=hint) from error
+            if address:
+                raise ConfigInvalid(f"Ray at {address} cannot be used: {error}", hint=CHECK) from error
+            if not left:
+                hint = "Run the same command when the machine has less to do, or use --engine local."
+                raise ConfigInvalid(f"Ray does not start on this machine: {error}", hint=hint) from error
         else:
             return
+
+
+def _check_address(address: str) -> None:
+    """Raise ConfigInvalid if nothing answers at a cluster's HOST:PORT: Ray itself tries for a quarter of an hour."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():
+        return  # `auto` or `local`
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigInvalid(f"Ray at {address} does not answer: {error}.", hint=CHECK) from error

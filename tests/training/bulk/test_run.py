@@ -123,6 +123,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, progress: Progress) -> None:
     with pytest.raises(KeyboardInterrupt):
         forecast_folder(request, Interrupted(3), progress)
     (tmp_path / "out" / "part-00001.parquet").unlink()  # lost, or cut off
+    damaged = tmp_path / "out" / "part-00002.parquet"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:100] + bytes(100) + whole[200:])  # of the same size
     before = (tmp_path / "out" / "part-00000.parquet").stat().st_mtime_ns
     assert not (tmp_path / "out" / "_manifest.json").exists()
 
@@ -130,12 +133,36 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, progress: Progress) -> None:
 
     manifest = json.loads((tmp_path / "out" / "_manifest.json").read_text())
     files = {one["file"]: one["sha256"] for one in manifest["written"]}
-    assert "2 parts are there already" in progress.console.file.getvalue()  # type: ignore[attr-defined]
+    assert damaged.read_bytes() == whole
+    assert "1 parts are there already" in progress.console.file.getvalue()  # type: ignore[attr-defined]
     assert (tmp_path / "out" / "part-00000.parquet").stat().st_mtime_ns == before
     assert files == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "out").glob("part-*")
     }
     assert read_output(tmp_path / "out").groupby("unique_id", sort=False).size().to_list() == [6] * 40
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 40, b"[]", b'{"part": 0}', b'{"part": 3, "left_out": 1}'])
+def test_a_damaged_record_is_a_missing_one(tmp_path: Path, progress: Progress, damage: bytes) -> None:
+    """Its part is written again."""
+    request = ask(write_folder(make_frame(10), tmp_path / "in", ()), tmp_path / "out")
+    manifest = forecast_folder(request, HERE, progress)
+    record = tmp_path / "out" / "_parts" / "part-00000.json"
+    whole = record.read_bytes()
+    record.write_bytes(damage)
+
+    assert forecast_folder(request, HERE, progress) == manifest
+    assert record.read_bytes() == whole
+
+
+def test_a_damaged_plan_is_refused(tmp_path: Path, progress: Progress) -> None:
+    """Nobody knows what the forecasts are."""
+    request = ask(write_folder(make_frame(10), tmp_path / "in", ()), tmp_path / "out")
+    forecast_folder(request, HERE, progress)
+    (tmp_path / "out" / "_plan.json").write_bytes(b"\0" * 40)
+
+    with pytest.raises(ConfigInvalid, match="damaged"):
+        forecast_folder(request, HERE, progress)
 
 
 def test_series_that_cannot_be_forecast_are_in_the_manifest(tmp_path: Path, progress: Progress) -> None:
