@@ -145,7 +145,7 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """
     found = list[int]()
     for at, name in enumerate(names):
-        plain = re.sub(r"(?<=[a-z])\.\d+$", "", name.lower())  # R and pandas number a name that is there already
+        plain = _plain_name(name)
         is_named = plain in COUNTERS and (plain not in FIRST_ONLY or at == len(found))
         if not is_named and not name.startswith(_UNNAMED):
             continue
@@ -158,12 +158,18 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
         is_pandas = name.lower() in PANDAS_INDEXES or name.startswith(_UNNAMED)
         is_rising = len(numbers) > 0 and bool((np.diff(numbers) > 0).all())
         counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
-        is_next = is_pandas or (name.lower() == "index" and "level_0" in names)
+        is_again = found and plain == _plain_name(names[found[-1]])
+        is_next = is_pandas or is_again or (name.lower() == "index" and "level_0" in names)
         follows = is_next and len(np.unique(numbers)) == len(numbers)
         is_index = name.lower() in PANDAS_INDEXES or (is_unnamed and _restarts(numbers))
         if follows if found else counts or name == PARQUET_INDEX or (is_index and at == 0):
             found.append(at)
     return found
+
+
+def _plain_name(name: str) -> str:
+    """Return a name in lower case, without the number that R and pandas add if it is there already: X.1."""
+    return re.sub(r"(?<=[a-z])\.\d+$", "", name.lower())
 
 
 def _restarts(numbers: NDArray[np.int64]) -> bool:

@@ -427,6 +427,7 @@ def test_row_numbers_are_no_series(name: str) -> None:
         ("level_0,index", ["0,0", "1,1"]),
         ("level_0,index", ["0,5", "1,9"]),
         (",level_0,index", ["0,0,0", "1,1,1"]),
+        ("X.1,X", ["1,1", "2,2"]),
     ],
 )
 def test_rows_that_were_numbered_again_are_no_series(names: str, rows: list[str]) -> None:
