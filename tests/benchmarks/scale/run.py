@@ -54,13 +54,13 @@ class Measure:
         return {"series": SHARE_SERIES, "rounds": rounds}
 
     def engines(self) -> dict[str, Any]:
-        """Return what both engines take, and whether they write the same."""
+        """Return what both engines take, whether they write the same, and the seconds that finding the parts takes."""
         data, found = self.histories(self.count), dict[str, Any]()
         outputs = {engine: self.scratch / engine for engine in ("local", "ray")}
         for engine, output in outputs.items():
             found[engine] = asdict(scoring.run(data, output, engine, 2))
         first, second = map(scoring.digests, outputs.values())
-        return {**found, "same": first == second}
+        return {**found, "same": first == second, "find_parts": scoring.finding_seconds(data)}
 
     def rows(self) -> dict[str, Any]:
         """Return what fewer series take on the local engine."""

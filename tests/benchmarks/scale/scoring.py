@@ -70,6 +70,14 @@ def run(data: Path, output: Path, engine: str, workers: int) -> Run:
     return Run(**json.loads(found.stdout))
 
 
+def finding_seconds(data: Path) -> float:
+    """Return the processor seconds that finding the parts of a folder takes, which one process does; the first time loads pyarrow."""
+    find_parts(Place.of(str(data)), Columns())
+    began = time.process_time()
+    find_parts(Place.of(str(data)), Columns())
+    return time.process_time() - began
+
+
 def digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of forecasts."""
     return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("part-*.parquet"))}
