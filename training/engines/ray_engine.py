@@ -137,11 +137,12 @@ def _connect() -> None:
             )
         except Exception as error:  # Ray raises any type, also Exception itself
             ray.shutdown()
+            cause = f"{str(error).strip().rstrip('.')}."
             if address:
-                raise ConfigInvalid(f"Ray at {address} cannot be used: {error}", hint=CHECK) from error
+                raise ConfigInvalid(f"Ray at {address} cannot be used: {cause}", hint=CHECK) from error
             if not left:
                 hint = "Run the same command when the machine has less to do, or use --engine local."
-                raise ConfigInvalid(f"Ray does not start on this machine: {error}", hint=hint) from error
+                raise ConfigInvalid(f"Ray does not start on this machine: {cause}", hint=hint) from error
         else:
             return
 
