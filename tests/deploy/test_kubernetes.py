@@ -129,6 +129,17 @@ def test_images_of_the_trial_are_loaded_and_not_pulled() -> None:
     assert set(re.findall(r"^kind load docker-image (\S+) (\S+)", commands, re.MULTILINE)[0]) == names
 
 
+def test_the_alerts_become_a_rule_of_the_operator() -> None:
+    """The command in docs/deploy.md makes it of the very rules of the composition."""
+    commands = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^(\{ printf .*?\}) \| kubectl", commands, re.MULTILINE | re.DOTALL)
+    made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603, S607
+
+    rule = yaml.safe_load(made.stdout)
+    assert rule["kind"] == "PrometheusRule"
+    assert rule["spec"] == yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8"))
+
+
 @NEEDS_KUBECTL
 def test_production_changes_the_base() -> None:
     """Registry, replicas, workers and the public name are the overlay's."""
