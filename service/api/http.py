@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -68,24 +69,20 @@ async def receive_body(receive: Receive, limit: int, seconds: float | None, *, t
     if len(body) > limit:
         raise too_many_bytes(limit, too_large)
     check_memory(BODY_BYTES * len(body))
-    return bytes(body)
+    return body
 
 
-async def _receive_all(receive: Receive, limit: int) -> tuple[Message, bytes | bytearray]:
+async def _receive_all(receive: Receive, limit: int) -> tuple[Message, bytes]:
     """Return the last message of a body, and the body, which is not complete if it is above the limit."""
     message = await receive()
-    body = message.get("body", b"")
-    while message.get("more_body") and len(body) <= limit and message["type"] != "http.disconnect":
+    if not message.get("more_body"):
+        return message, message.get("body", b"")
+    body = BytesIO()  # grows as a bytearray does, but hands out what it has without a copy
+    size = body.write(message.get("body", b""))
+    while message.get("more_body") and size <= limit and message["type"] != "http.disconnect":
         message = await receive()
-        body = _append(body, message.get("body", b""))
-    return message, body
-
-
-def _append(body: bytes | bytearray, part: bytes) -> bytearray:
-    """Return a body with another part, without a copy of what came before it."""
-    body = body if isinstance(body, bytearray) else bytearray(body)
-    body += part
-    return body
+        size += body.write(message.get("body", b""))
+    return message, body.getvalue()
 
 
 def announced_bytes(request: Request) -> int:

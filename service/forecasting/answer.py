@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError
-from service.admission import LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
+from service.admission import BYTE_SECONDS, LOOP_SECONDS, Costs, CpuClock, Lane, Turns, parse_seconds
 from service.callers import Caller, Clients
 from service.errors import QueueFull
 from service.forecasting.batches import Batches, Outcome, Waiting
@@ -39,10 +39,12 @@ from service.thread_pool import ThreadPool
 
 LOOP_BODY_BYTES = 65_536
 """Decoding this much JSON, without making series of it, takes about a millisecond."""
-DATED = b'"timestamps"'
-"""Occurs in a body once for each series that has them."""
 LARGE_SECONDS = 0.006
 """Requests whose series take longer to parse are large."""
+COUNTED_BYTES = int(LARGE_SECONDS / BYTE_SECONDS)
+"""A longer body is large whatever is in it: counting what is in megabytes takes milliseconds."""
+DATED = b'"timestamps"'
+"""Occurs in a body once for each series that has them."""
 NOTICED_BYTES = 4_096
 """A larger body is parsed one round of the event loop later: by then it is known whether its client has hung up meanwhile."""
 LARGE_WAIT = 10
@@ -127,15 +129,16 @@ class ForecastHandler:
             caller: Who sent it; from now on its deadline counts.
             admitted: What `take_turn` returned; if that round has ended, because the body came later, the request waits again.
         """
-        dated = body.count(DATED)
-        lane = self._lane(body.count(b"{"), len(body), dated)
+        is_long = len(body) > COUNTED_BYTES
+        dated = 0 if is_long else body.count(DATED)
+        lane = self.large if is_long else self._lane(body.count(b"{"), len(body), dated)
         caller = caller or Caller()
         caller.start(self.settings.deadline_seconds)
         with lane.enter(self.clients.share(caller.client, counted=1)):
             if len(body) > NOTICED_BYTES:
                 await asyncio.sleep(0)
                 caller.check()
-            if len(body) > LOOP_BODY_BYTES:
+            if len(body) > LOOP_BODY_BYTES or lane is self.large:
                 query, entries = await lane.threads.run(begin, caller, parse_envelope, body, self.settings)
             else:
                 if not self._turns.is_current(admitted):
@@ -239,7 +242,8 @@ class ForecastHandler:
         """Return the result of a query, computed and recorded in this thread; raises as `forecast_large`."""
         started = time.thread_time()
         result = make_result(selected, *predict(query, selected, self.settings.max_numbers))
-        self._costs.learn(model_key(selected), count_passes(query, selected), time.thread_time() - started)
+        if query.series:
+            self._costs.learn(model_key(selected), count_passes(query, selected), time.thread_time() - started)
         self.record(query, selected, result)
         return result
 

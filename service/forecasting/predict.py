@@ -32,6 +32,10 @@ LARGE_PASSES = 32
 """Series times blocks of the trained horizon: a network takes about 0.1 ms for each."""
 LARGE_STEPS = 2_000
 """Forecast steps in the response: JSON takes about 1 µs for each."""
+LARGE_NUMBERS = 20_000
+"""Numbers of the levels and quantiles that a request asks for: computing and writing takes about 0.1 µs for each."""
+LARGE_FAULTS = 200
+"""Errors of series: writing takes 5 to 14 µs for each."""
 
 
 def predict(query: ForecastQuery, selected: SelectedModel, limit: int) -> Prediction:
@@ -120,7 +124,13 @@ def _sample_passes(query: ForecastQuery) -> int:
 
 def is_large(query: ForecastQuery, passes: int) -> bool:
     """Return whether a response takes some milliseconds, even from a fast network."""
-    return passes > LARGE_PASSES or len(query.series) * query.horizon > LARGE_STEPS
+    steps = len(query.series) * query.horizon
+    return (
+        passes > LARGE_PASSES
+        or steps > LARGE_STEPS
+        or steps * (len(query.quantiles) + 2 * len(query.levels)) > LARGE_NUMBERS
+        or len(query.faults) > LARGE_FAULTS
+    )
 
 
 def _group_by_forecaster(
