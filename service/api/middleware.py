@@ -106,6 +106,14 @@ class MetricsMiddleware:
             access.info("request", extra={"fields": fields})
 
 
+def record_refusal(metrics: Metrics, error: AlmanacError, client: str, *, access_log: bool) -> None:
+    """Count and log an error that a client gets before its headers are complete: no route and no middleware is reached."""
+    metrics.count_errors([error.code])
+    if access_log:
+        fields = {"client": client, "status": problem(error).status_code, "code": error.code}
+        access.info("request refused", extra={"fields": fields})
+
+
 def _request_id(scope: Scope) -> str:
     """Return the id in the request if it is short and harmless, else a new one."""
     own = dict(scope["headers"]).get(REQUEST_ID, b"")

@@ -6,6 +6,7 @@ memory before a key is checked.
 
 from asyncio import Transport
 from asyncio.events import TimerHandle
+from collections.abc import Callable
 from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -26,16 +27,21 @@ TOO_LARGE = HeadersTooLarge(
 )
 
 
+NoteRefusal = Callable[[AlmanacError, str], None]
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection that refuses long headers (431) and slow ones (408), and closes if an unread body does not end.
 
     Attributes:
         header_seconds: How long headers may take, from the first byte, or from the beginning of a new connection.
         body_seconds: How long a body may take that no route has read.
+        note_refusal: Is called with each error that is sent, and the address it is sent to.
     """
 
     header_seconds = 10.0
     body_seconds = 30.0
+    note_refusal: NoteRefusal = staticmethod(lambda _error, _client: None)
 
     _header_bytes = 0
     _pending_bytes = 0  # received since the parser reported anything: a header's value is reported once it has ended
@@ -161,16 +167,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if error is None or (self.cycle is not None and not self.cycle.response_complete):
             self.transport.close()
             return
+        self.note_refusal(error, (self.client or ("",))[0])
         self.transport.write(_response_bytes(error))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
-def bounded_protocol(header_seconds: float, body_seconds: float) -> type[BoundedProtocol]:
-    """Return the protocol with these limits, for uvicorn, which creates it for each connection."""
-    limits = {"header_seconds": header_seconds, "body_seconds": body_seconds}
-    return type("ConfiguredProtocol", (BoundedProtocol,), limits)
+def bounded_protocol(
+    header_seconds: float, body_seconds: float, note_refusal: NoteRefusal = BoundedProtocol.note_refusal
+) -> type[BoundedProtocol]:
+    """Return the protocol with these attributes, for uvicorn, which creates it for each connection."""
+    seconds = {"header_seconds": header_seconds, "body_seconds": body_seconds}
+    return type("ConfiguredProtocol", (BoundedProtocol,), {**seconds, "note_refusal": staticmethod(note_refusal)})
 
 
 def _response_bytes(error: AlmanacError) -> bytes:

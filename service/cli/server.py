@@ -8,11 +8,13 @@ import socket
 import sys
 import threading
 import time
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from service.api.middleware import record_refusal
 from service.cli.http_protocol import bounded_protocol
 from service.cli.timing import CLOSING_SECONDS
 from service.settings import Settings
@@ -38,7 +40,11 @@ def serve_app(app: FastAPI, settings: Settings, listener: socket.socket) -> None
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=bounded_protocol(settings.header_timeout_seconds, settings.body_timeout_seconds),
+        http=bounded_protocol(
+            settings.header_timeout_seconds,
+            settings.body_timeout_seconds,
+            partial(record_refusal, app.state.service.metrics, access_log=settings.access_log),
+        ),
         ws="none",
         lifespan="on",
         log_config=None,

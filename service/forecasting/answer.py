@@ -156,8 +156,7 @@ class ForecastHandler:
             return await self._answer(query, lane, caller)
 
     async def answer(self, query: ForecastQuery, caller: Caller) -> Response:
-        """Return the response to a query; raises an AlmanacError if the model cannot answer it."""
-        caller.start(self.settings.deadline_seconds)
+        """Return the response to a query of a caller whose time has started; raises an AlmanacError if the model cannot answer it."""
         with self.clients.enter(caller.client), self.small.enter(self.clients.share(caller.client, counted=1)):
             await self._turns.take()
             return await self._answer(query, self.small, caller)

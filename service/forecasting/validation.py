@@ -28,7 +28,7 @@ def validate(query: ForecastQuery, selected: SelectedModel | None, *, values: bo
     entries = []
     for index, series in query.series:
         try:
-            found = _notes(series, selected, query.horizon)
+            found = _notes(series, selected, query)
         except AlmanacError as error:
             faults.append(fault_of(index, series.id, error))
         else:
@@ -42,15 +42,15 @@ def _place(fault: SeriesFault) -> int:
     return int(fault.finding.pointer.split("/")[2])
 
 
-def _notes(series: Series, selected: SelectedModel | None, horizon: int) -> list[Finding]:
+def _notes(series: Series, selected: SelectedModel | None, query: ForecastQuery) -> list[Finding]:
     """Return the warnings about a series; raises what the model would refuse it with."""
-    plausible = as_read(series, len(series))
+    plausible = as_read(series, len(series), query.outliers)
     implausible = list(plausible.findings[len(series.findings) :])
     if selected is None:
         return [*series.findings, *implausible]
     forecaster = selected.forecaster_for(series)
     forecaster.check(series)
-    return [*selected.warnings(series), *warn(series, forecaster.spec, horizon), *implausible]
+    return [*selected.warnings(series), *warn(series, forecaster.spec, query.horizon), *implausible]
 
 
 def _entry(index: int, series: Series, found: list[Finding], *, values: bool) -> dict[str, Any]:

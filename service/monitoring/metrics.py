@@ -32,6 +32,7 @@ SHED = {
     "RATE_EXCEEDED": "rate",
     "DEADLINE_PASSED": "deadline",
     "BODY_TOO_SLOW": "slow sender",
+    "HEADERS_TOO_SLOW": "slow sender",
     "MEMORY_SHORT": "memory",
 }
 """Why a request was not answered, by the code of its error."""

@@ -30,7 +30,7 @@ from service.api.named_models import named_in_url
 from service.api.schemas.forecast import ForecastResponse
 from service.api.schemas.observations import SeriesListResponse, SeriesResponse
 from service.api.state import Service, service_of
-from service.callers import Caller
+from service.callers import CALLER, Caller
 from service.errors import SeriesUnknown
 from service.forecasting.request import parse_options
 from service.json_input import describe_value
@@ -91,8 +91,9 @@ async def forecast(  # noqa: PLR0913, PLR0917 (FastAPI: one argument a parameter
     options = {"horizon": horizon, "levels": _numbers(levels, "levels"), "quantiles": _numbers(quantiles, "quantiles")}
     sampling = {"paths": paths, "seed": seed, "sums": sums.split(",") if sums else None}
     query = parse_options({**options, **sampling, "mean": mean == "true", "model": model}, service.settings.max_horizon)
+    request.scope[CALLER] = caller = Caller.of(request.scope)
+    caller.start(service.settings.deadline_seconds)
     one = await service.database.run(_stored_series, series_id, service.settings.max_points)
-    caller = Caller.of(request.scope)
     with named_in_url(model, service.catalog):
         return await service.forecasting.answer(replace(query, series=((0, one),), from_store=True), caller)
 

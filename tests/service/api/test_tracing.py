@@ -51,6 +51,31 @@ def test_a_forecast_has_a_span_with_its_stages(
     assert (line["trace_id"], line["model"], line["version"], line["series"]) == (TRACE, "temperatures", "1", 1)
 
 
+def test_a_forecast_of_a_stored_series_has_the_same(
+    home: ServiceHome,
+    start: Callable[..., TestClient],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The spans of its stages, and model and series in its line of the log."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(Tracing, "from_environment", lambda: Tracing(provider))
+    home.publish("temperatures", "1")
+    client = start(access_log=True)
+    rows = [{"id": "a", "timestamp": f"2020-{month:02}", "value": month} for month in range(1, 13)]
+    client.post("/observations", json={"frequency": "M", "observations": rows})
+    caplog.set_level(logging.INFO, "almanac.access")
+    exporter.clear()
+
+    client.get("/series/a/forecast", params={"horizon": 2})
+
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert names == ["parse", "wait", "run", "write", "GET /series/{series_id:path}/forecast"]
+    line = json.loads(JsonLines().format(caplog.records[-1]))
+    assert (line["model"], line["version"], line["series"]) == ("temperatures", "1", 1)
+
+
 def test_other_requests_have_one_span() -> None:
     """Nor does a request need a trace of its sender."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +13,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from service.api.middleware import record_refusal
 from service.callers import ARRIVED
-from service.cli.http_protocol import MAX_HEADER_BYTES, bounded_protocol
+from service.cli.http_protocol import MAX_HEADER_BYTES, BoundedProtocol, NoteRefusal, bounded_protocol
+from service.monitoring.metrics import Metrics
 from tests.service.raw_requests import mutations
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -59,12 +63,13 @@ def exchange(
     seconds: float = 5.0,
     until: Callable[[Connection], object],
     app: ASGIApp = PlainTextResponse("ok"),  # noqa: B008 (sends the same each time)
+    note: NoteRefusal = BoundedProtocol.note_refusal,
 ) -> Connection:
     """Return a connection after it received these parts, once `until` is true of it."""
 
     async def run() -> Connection:
         config = uvicorn.Config(app, lifespan="off", log_config=None)
-        protocol = bounded_protocol(seconds, seconds)(config, ServerState(), {})
+        protocol = bounded_protocol(seconds, seconds, note)(config, ServerState(), {})
         connection = Connection()
         protocol.connection_made(connection)
         for part in parts:
@@ -114,6 +119,26 @@ def test_headers_that_do_not_end_in_time_close_the_connection(parts: list[bytes]
     connection = exchange(parts, seconds=0.05, until=lambda one: one.is_closed or b" 408 " in one.written)
 
     assert (b" 408 " in connection.written) is (parts != [])
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "code", "shed"),
+    [([HEAD], 408, "HEADERS_TOO_SLOW", 1.0), ([b"GET /", *[b"a" * 1000] * 70], 431, "HEADERS_TOO_LARGE", 0.0)],
+)
+def test_headers_that_are_refused_are_counted_and_logged(
+    caplog: pytest.LogCaptureFixture, parts: list[bytes], status: int, code: str, shed: float
+) -> None:
+    """As bodies are; slow ones are shed."""
+    metrics = Metrics()
+    caplog.set_level(logging.INFO, "almanac.access")
+
+    exchange(parts, seconds=0.05, until=lambda one: one.written, note=partial(record_refusal, metrics, access_log=True))
+
+    value = metrics.registry.get_sample_value
+    assert value("almanac_errors_total", {"code": code}) == 1.0
+    assert value("almanac_requests_shed_total", {"reason": "slow sender"}) == shed
+    logged = [one.__dict__["fields"] for one in caplog.records if one.name == "almanac.access"]
+    assert logged == [{"client": "", "status": status, "code": code}]
 
 
 def test_a_body_that_no_route_reads_must_end_in_time() -> None:

@@ -55,14 +55,18 @@ def test_a_model_refuses_what_it_would_not_forecast(shared_client: TestClient) -
     assert answer["model"] == forecast["model"]
 
 
-def test_implausible_values_are_named(shared_client: TestClient) -> None:
-    """As the warnings of a forecast name them."""
+@pytest.mark.parametrize("options", [{}, {"outliers": "mask"}])
+def test_implausible_values_are_named(shared_client: TestClient, options: dict[str, str]) -> None:
+    """As the warnings of a forecast name them, and what it reads in their place."""
     values = [float(place % 12) for place in range(60)]
     values[30] = -9999.0
 
-    answer = shared_client.post("/validate", json={"series": [{"values": values}]}).json()
+    body = {"series": [{"values": values, "start": "2019-01", "frequency": "M"}], "horizon": 2, **options}
 
-    assert [one["code"] for one in answer["series"][0]["warnings"]] == ["VALUES_IMPLAUSIBLE"]
+    (found,) = shared_client.post("/validate", json=body).json()["series"][0]["warnings"]
+
+    assert found["code"] == "VALUES_IMPLAUSIBLE"
+    assert found in shared_client.post("/forecast", json={**body, "record": False}).json()["forecasts"][0]["warnings"]
 
 
 @pytest.mark.parametrize(
