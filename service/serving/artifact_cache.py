@@ -24,7 +24,7 @@ import orjson
 
 from models.artifact import MOST_NETWORK_BYTES, check_file
 from models.errors import ArtifactIncomplete
-from service.serving.registry_index import RegistryIndex
+from service.serving.registry_index import FOREIGN, RegistryIndex
 
 INDEX = "index.json"
 INDEXES = "index*.json"
@@ -206,6 +206,5 @@ def find_artifact(download: Path) -> Path:
         if CODE not in spec.relative_to(download).parts and (spec.parent / NETWORK).is_file():
             return spec.parent
     raise ArtifactIncomplete(
-        f"This is not an Almanac model: it has no {SPEC} next to a {NETWORK}.",
-        hint="Register a model with `almanac train`.",
+        f"{FOREIGN}: it has no {SPEC} next to a {NETWORK}.", hint="Register a model with `almanac train`."
     )

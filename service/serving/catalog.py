@@ -172,6 +172,7 @@ class Catalog:
             return
         is_other_registry = self.index.source not in {"", index.source}
         self.index = index
+        self.loader.count_refused(index.models)
         if is_other_registry:
             for name in self._champions.keys() - set(self._registered_champions()):
                 del self._champions[name]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from models.forecaster import Forecaster
 from service.errors import ModelRefused
 from service.selector import LoadedModel
 from service.serving.artifact_cache import ArtifactCache
-from service.serving.registry_index import ModelVersion
-from service.serving.unavailable import loading
+from service.serving.registry_index import ModelVersion, RegisteredModel
+from service.serving.unavailable import loading, refused
 
 logger = logging.getLogger("almanac")
 
@@ -71,6 +71,7 @@ class ModelLoader:
         self._loaded: OrderedDict[Key, LoadedModel] = OrderedDict()
         self._loading: dict[Key, asyncio.Task[LoadedModel]] = {}
         self._refused: dict[str, ModelRefused] = {}
+        self._not_stored: set[tuple[str, str, str]] = set()
         self._damaged: set[str] = set()
         self._too_slow: set[Key] = set()
         self._failures: set[tuple[str, str, str]] = set()
@@ -87,6 +88,13 @@ class ModelLoader:
         """Return why an artifact could not be loaded, "" if it did not fail."""
         refused = self._refused.get(digest or "")
         return refused.detail if refused else ""
+
+    def count_refused(self, models: Mapping[str, RegisteredModel]) -> None:
+        """Count each version that the registry process has refused, and logged, as one that could not be loaded, once."""
+        found = {(name, *refusal) for name, model in models.items() for refusal in model.refused.items()}
+        for name, _number, _error in found - self._not_stored:
+            self._on_load(name, "failed")
+        self._not_stored = found
 
     def find(self, name: str, number: str) -> LoadedModel | None:
         """Return a version if it is in memory, and mark it as recently used."""
@@ -132,7 +140,7 @@ class ModelLoader:
 
     async def _load(self, name: str, number: str, version: ModelVersion | None) -> LoadedModel:
         if version is not None and version.error:
-            raise ModelRefused(f"{name}/{number} cannot be served: {version.error}", pointer="/model")
+            raise refused(name, number, version.error)
         if version is None or version.digest is None:
             self._fetch(name, number)
             raise loading(f"model {name}/{number}")

@@ -8,6 +8,14 @@ UNKNOWN = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """MLflow's codes for a name or version that does not exist, or cannot exist."""
 REFUSALS = {"PERMISSION_DENIED", "UNAUTHENTICATED"}
 
+OUTSIDE = "outside the artifact directory"
+"""MLflow's words where a file is a symbolic link to elsewhere, or behind one; of several failures only the text is left."""
+
+
+def leads_outside(error: BaseException) -> bool:
+    """Return whether a download failed because a file is a symbolic link that leads out of the artifact."""
+    return OUTSIDE in str(error)
+
 
 def describe(error: BaseException) -> str:
     """Return an exception as one short line, with the remedy if a package is missing."""

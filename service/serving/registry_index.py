@@ -10,6 +10,9 @@ FORMAT = 1
 PAGE = 1000
 """Entities of MLflow in one answer."""
 
+FOREIGN = "This is not an Almanac model"
+"""How the error of a version begins that has no Almanac artifact; other teams may use the registry, too."""
+
 RegistryState = Literal["ok", "emptied", "absent", "unreachable", "unwritable", "stale"]
 
 
@@ -65,6 +68,18 @@ class RegisteredModel:
     def find(self, alias: str | None, version: str | None) -> str | None:
         """Return the number of the version with an alias, or of a version that is registered, else None."""
         return self.aliases.get(alias) if alias is not None else version if version in self.versions else None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether some versions were looked at, and none of them is an Almanac model."""
+        errors = [one.error for one in self.versions.values() if one.error]
+        is_known = any(one.digest is not None for one in self.versions.values())
+        return bool(errors) and not is_known and all(error.startswith(FOREIGN) for error in errors)
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """The errors of versions that cannot be served, by number; none of a foreign model."""
+        return {} if self.is_foreign else {number: one.error for number, one in self.versions.items() if one.error}
 
     @property
     def is_settled(self) -> bool:

@@ -22,6 +22,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from models.artifact import STORED_HINT
 from models.audit.hidden_keys import key_file
 from models.errors import ArtifactIncomplete, ModelUnknown, RegistryError, RegistryUnreachable
 from models.jobs.database import SQLITE, almanac_home
@@ -32,7 +33,7 @@ from service.serving.champion_move import ChampionMove, failure
 from service.serving.empty_registry import is_empty
 from service.serving.home_check import check_usable
 from service.serving.registry_channel import Request, answer_to_standard_output, listen
-from service.serving.registry_errors import describe
+from service.serving.registry_errors import describe, leads_outside
 from service.serving.registry_index import (
     ModelVersion,
     RegisteredModel,
@@ -241,18 +242,27 @@ class RegistryPoller:
                 download_artifacts(artifact_uri=f"models:/{name}/{number}", dst_path=str(folder))
                 digest = self._cache.store(folder)
             except ArtifactIncomplete as error:
-                logger.warning("%s/%s refused: %s", name, number, error)
-                return replace(version, digest=None, error=error.detail)
-            except Exception as error:  # noqa: BLE001 (as above; the next poll tries again)
+                reason = str(error).replace(f"{folder}/", "")
+                self._log_failure(name, number, "refused", reason)
+                return replace(version, digest=None, error=reason)
+            except Exception as error:  # noqa: BLE001 (as above)
                 reason = describe(error)
-                if self._failed.get((name, number)) != reason:
-                    logger.warning("%s/%s not fetched: %s", name, number, reason)
-                self._failed[name, number] = reason
-                self._wanted.add((name, number))
+                if leads_outside(error):
+                    reason = f"A file is a symbolic link, which is never followed: {reason}. {STORED_HINT}"
+                    self._log_failure(name, number, "refused", reason)
+                    return replace(version, digest=None, error=reason)
+                self._log_failure(name, number, "not fetched", reason)
+                self._wanted.add((name, number))  # the next poll tries again
                 return version
         self._failed.pop((name, number), None)
         logger.info("fetched %s/%s", name, number, extra={"fields": {"digest": digest}})
         return replace(version, digest=digest, error="")
+
+    def _log_failure(self, name: str, number: str, outcome: str, reason: str) -> None:
+        """Log why a version is not in the cache, unless that was logged last."""
+        if self._failed.get((name, number)) != reason:
+            logger.warning("%s/%s %s: %s", name, number, outcome, reason)
+        self._failed[name, number] = reason
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from models import starters
 from models.errors import AlmanacError, ModelUnknown
+from models.names import CHAMPION
 from service.errors import DefaultUnknown, ModelLoading, ModelRefused, ModelRequired, NoModel
 from service.selector import Selector
 from service.serving.registry_index import RegisteredModel, RegistryIndex
@@ -17,6 +18,11 @@ MAX_NAME_LENGTH = 100
 def loading(what: str) -> ModelLoading:
     """Return the error for a version that is being fetched or loaded."""
     return ModelLoading(f"The {what} is being loaded.", pointer="/model", hint="Try again in a few seconds.")
+
+
+def refused(name: str, number: str, reason: str) -> ModelRefused:
+    """Return the error for a version whose artifact the registry process has refused."""
+    return ModelRefused(f"{name}/{number} cannot be served: {reason}", pointer="/model")
 
 
 def pending(hint: str) -> ModelLoading:
@@ -46,9 +52,13 @@ def no_champion(index: RegistryIndex, refusals: Iterable[ModelRefused]) -> Alman
         return pending(f"Try again in a few seconds. {STARTER_HINT}")
     if any(model.has_champion() for model in index.models.values()):
         return next(iter(refusals), None) or loading("champion")
-    names = [name for name, model in index.models.items() if not any(one.error for one in model.versions.values())]
+    names = [name for name, model in index.models.items() if not model.is_foreign]
     if not names:
         return None
+    for name in names:
+        number = index.models[name].aliases.get(CHAMPION, "")
+        if reason := index.models[name].refused.get(number):
+            return refused(name, number, reason)
     return NoModel(
         f"No registered model has a champion: {', '.join(names[:LISTED_VERSIONS])}.",
         hint=f"`almanac promote NAME VERSION` sets one. {STARTER_HINT}",

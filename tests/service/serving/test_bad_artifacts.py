@@ -16,11 +16,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models import artifact
 from models.errors import ArtifactIncomplete
+from service.errors import ModelRefused
 from service.serving.artifact_cache import ArtifactCache, digest_of
 from service.serving.catalog import Catalog
 from service.serving.model_loader import ModelLimits
-from service.serving.registry_index import ModelVersion, RegisteredModel
-from tests.service.home import ServiceHome
+from service.serving.registry_index import FOREIGN, ModelVersion, RegisteredModel
+from service.serving.registry_process import RegistryPoller
+from tests.service.home import CHECKED, ServiceHome
+from tests.service.serving.fake_mlflow import FakeMlflow
 
 Spoil = Callable[[Path], object]
 
@@ -74,9 +77,9 @@ def custom(model: onnx.ModelProto) -> None:
 
 
 def link(folder: Path) -> None:
-    """Make the network a link to another file."""
-    (folder / artifact.NETWORK).rename(folder.parent / "elsewhere.onnx")
-    (folder / artifact.NETWORK).symlink_to(folder.parent / "elsewhere.onnx")
+    """Make the network a link to a file outside the folder that the artifact's folder is in."""
+    (folder / artifact.NETWORK).rename(folder.parents[1] / "elsewhere.onnx")
+    (folder / artifact.NETWORK).symlink_to(folder.parents[1] / "elsewhere.onnx")
 
 
 KINDS: dict[str, tuple[Spoil, str]] = {
@@ -188,11 +191,81 @@ def test_a_link_a_large_file_or_half_a_model_is_not_stored(
 ) -> None:
     """It is not even read."""
     monkeypatch.setattr("service.serving.artifact_cache.MOST_NETWORK_BYTES", 1_000_000)
-    bad = Path(shutil.copytree(home.cache.path(home.publish("temperatures", "1")), tmp_path / "bad"))
+    bad = Path(shutil.copytree(home.cache.path(home.publish("temperatures", "1")), tmp_path / "registered" / "bad"))
     spoil(bad)
 
     with pytest.raises(ArtifactIncomplete, match=r"symbolic link|at most|no spec.json"):
         home.cache.store(bad)
+
+
+def large(folder: Path) -> None:
+    """Add a file with more bytes than the limit of these tests."""
+    (folder / "extra.bin").write_bytes(b" " * 2_000_000)
+
+
+def fetch_from(folder: Path, home: ServiceHome, client: FakeMlflow, monkeypatch: pytest.MonkeyPatch) -> RegistryPoller:
+    """Return a poller for which every version is the artifact in a folder, downloaded by MLflow itself."""
+    from mlflow import artifacts
+
+    download = artifacts.download_artifacts
+    monkeypatch.setattr(
+        artifacts, "download_artifacts", lambda dst_path, **_: download(folder.as_uri(), dst_path=dst_path)
+    )
+    poller = RegistryPoller(home.cache, "http://127.0.0.1:9")
+    monkeypatch.setattr(poller, "_connect", lambda: client)
+    return poller
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (link, "symbolic link"),
+        (large, r": model/extra.bin has 2 MB; at most 1 MB"),
+        (lambda folder: (folder / artifact.SPEC).unlink(), "no spec.json"),
+    ],
+)
+def test_what_the_registry_process_refuses_is_counted_logged_and_said_once(
+    spoil: Spoil, reason: str, home: ServiceHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not downloaded again, and the old champion stays."""
+    monkeypatch.setattr("service.serving.artifact_cache.MOST_NETWORK_BYTES", 1_000_000)
+    bad = home.path / "registered" / "model"
+    shutil.copytree(home.cache.path(home.publish("rain", "1")), bad)
+    spoil(bad)
+    outcomes: list[str] = []
+    catalog = Catalog(home.cache, on_load=lambda _name, outcome: outcomes.append(outcome))
+    poller = fetch_from(bad, home, FakeMlflow({"rain": ["1", "2"]}, {"rain": {"champion": "2"}}), monkeypatch)
+
+    async def serve() -> str:
+        await catalog.refresh()
+        for _ in range(2):
+            poller.poll(CHECKED)
+            await catalog.refresh()
+        with pytest.raises(ModelRefused, match=reason):
+            await catalog.select("rain/2")
+        return (await catalog.select("rain")).model.version
+
+    assert asyncio.run(serve()) == "1"
+    assert outcomes == ["ok", "failed"]
+    assert [one.getMessage().partition(":")[0] for one in caplog.records].count("rain/2 refused") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "outcomes"), [("It has 600 MB.", ["failed"]), (f"{FOREIGN}: it has no spec.json.", [])]
+)
+def test_at_the_start_a_refused_champion_is_said_and_a_model_of_another_team_is_not(
+    error: str, outcomes: list[str], home: ServiceHome
+) -> None:
+    """The starter answers for the latter only."""
+    home.set_models({"rain": RegisteredModel({"1": ModelVersion("run", error=error)}, {"champion": "1"})})
+    counted: list[str] = []
+    catalog = Catalog(home.cache, on_load=lambda name, outcome: counted.append(outcome) if name == "rain" else None)
+
+    asyncio.run(catalog.refresh())
+    refusal = catalog.readiness_error()
+
+    assert counted == outcomes
+    assert (f"rain/1 cannot be served: {error}" == refusal.detail) if refusal else not outcomes
 
 
 def test_a_champion_ten_times_slower_does_not_replace_the_old_one(

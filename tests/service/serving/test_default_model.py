@@ -150,7 +150,11 @@ def test_a_model_without_a_champion_is_not_replaced_by_the_starter(home: Service
 def test_the_starter_answers_beside_foreign_models(home: ServiceHome) -> None:
     """In a registry shared with other programs."""
     home.set_models(
-        {"foreign": RegisteredModel({"1": ModelVersion("run", None, "not an Almanac model")}, {"champion": "1"})}
+        {
+            "foreign": RegisteredModel(
+                {"1": ModelVersion("run", None, "This is not an Almanac model")}, {"champion": "1"}
+            )
+        }
     )
 
     assert selected(home) == "starter@None"
