@@ -9,7 +9,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from training.processes import ChildProcess
 REQUESTS = int(os.environ.get("PROVE_REQUESTS", "100000"))
 """A million take hours on two busy cores: PROVE_REQUESTS=1000000 make prove ARGS="-k miniature"."""
 SERIES, WINDOW = 40, 60
+ASKED, CLIENTS = 8, 4
+"""How often each forecast is asked for before the next value is known, and by how many at once: people and pages look again."""
 FORECAST_BYTES, SCORE_BYTES, OBSERVATION_BYTES = 2_200, 350, 150
 """docs/operations.md: 2.2 KB for 12 steps and nine quantiles, and 0.35 KB for each scored step with its sums."""
 GROWTH_MEBIBYTES, MORE_FILES, MORE_THREADS = 48.0, 8, 4
@@ -32,6 +35,10 @@ GROWTH_MEBIBYTES, MORE_FILES, MORE_THREADS = 48.0, 8, 4
 MOST_MODELS = 2
 """Versions in memory: by default 64 of the champions that follow each other would stay there, some megabytes each."""
 WAIT_SECONDS = 600.0
+
+
+Request = tuple[str, str, object]
+"""Method, path and body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +65,52 @@ def value(series: int, number: int) -> float:
     return 100.0 + series + 10 * ((number + series) % 12) + number % 7
 
 
-def life(names: range) -> Iterator[tuple[str, str, object]]:
-    """Yield method, path and body of each request: each month all forecasts, its observations, and what people look at."""
+def life(names: range) -> Iterator[list[Request]]:
+    """Yield what is sent together, in turn: each month all forecasts, its observations, and what people look at."""
     first = [
         {"id": f"s{one}", "timestamp": month(at), "value": value(one, at)} for one in names for at in range(WINDOW)
     ]
-    yield "POST", "/observations", {"observations": first, "frequency": "M"}
+    yield [("POST", "/observations", {"observations": first, "frequency": "M"})]
     now = WINDOW
     while True:
+        forecasts = list[Request]()
         for one in names:
             history = [value(one, at) for at in range(now - WINDOW, now)]
             series = {"id": f"s{one}", "start": month(now - WINDOW), "frequency": "M", "values": history}
-            yield "POST", "/forecast", {"series": [series], "horizon": 12}
+            forecasts.append(("POST", "/forecast", {"series": [series], "horizon": 12}))
+        yield forecasts * ASKED
         rows = [{"id": f"s{one}", "timestamp": month(now), "value": value(one, now)} for one in names]
-        yield "POST", "/observations", {"observations": rows, "frequency": "M"}
-        yield "GET", f"/series/s{now % len(names)}?limit=100", None
-        yield "GET", ("/accuracy?by=version", "/metrics", "/health/ready", "/models")[now % 4], None
+        yield [("POST", "/observations", {"observations": rows, "frequency": "M"})]
+        read = ("/accuracy?by=version", "/metrics", "/health/ready", "/models")[now % 4]
+        yield [("GET", f"/series/s{now % len(names)}?limit=100", None), ("GET", read, None)]
         now += 1
 
 
-def send(
-    connection: http.client.HTTPConnection, requests: Iterator[tuple[str, str, object]], count: int
-) -> Counter[int]:
-    """Send so many requests, and return the statuses."""
-    statuses: Counter[int] = Counter()
-    for (method, path, body), _ in zip(requests, range(count), strict=False):
+class Clients:
+    """Some clients, each with a connection that stays open."""
+
+    def __init__(self, address: str) -> None:
+        """Connect with the first request of each."""
+        self._address, self._own = address.removeprefix("http://"), threading.local()
+        self._pool = ThreadPoolExecutor(CLIENTS)
+
+    def send(self, life: Iterator[list[Request]], least: int) -> Counter[int]:
+        """Send at least so many requests, and return the statuses."""
+        statuses: Counter[int] = Counter()
+        while statuses.total() < least:
+            statuses.update(self._pool.map(self._send, next(life)))
+        return statuses
+
+    def _send(self, request: Request) -> int:
+        """Return the status of the answer."""
+        method, path, body = request
+        if not hasattr(self._own, "connection"):
+            self._own.connection = http.client.HTTPConnection(self._address, timeout=300)
         content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
-        response = connection.getresponse()
+        self._own.connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+        response = self._own.connection.getresponse()
         response.read()
-        statuses[response.status] += 1
-    return statuses
+        return response.status
 
 
 @contextmanager
@@ -122,15 +144,12 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     """Memory, descriptors, threads, and the size of the database."""
     home, uri = registered
     with almanac_service(home, uri, environment={"ALMANAC_MAX_MODELS": str(MOST_MODELS)}) as service:
-        began, requests = time.monotonic(), life(range(SERIES))
+        began, requests, clients = time.monotonic(), life(range(SERIES)), Clients(service.address)
         process = psutil.Process(service.process.pid)
         sizes, statuses = [], Counter[int]()
-        with (
-            trainings(home, service.address) as codes,
-            closing(http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=300)) as connection,
-        ):
+        with trainings(home, service.address) as codes:
             for share in (0.1, 0.4, 0.5):
-                statuses += send(connection, requests, round(share * REQUESTS))
+                statuses += clients.send(requests, round(share * REQUESTS))
                 wait_until_scored(service)
                 sizes.append(Size.of(process))
                 sys.stdout.write(f"{time.monotonic() - began:.0f} s: {statuses}, {sizes[-1]}\n")
@@ -154,12 +173,12 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     assert size < 1.25 * predicted
     record(
         "A life in miniature",
-        f"One client forecasts {SERIES} monthly series for each month, posts its observations, and reads series, accuracy, metrics and models; every "
-        "forecast is stored and scored. Beside it networks are trained on the stored observations, one after the other with a niceness of 10, and "
+        f"{CLIENTS} clients ask for the forecasts of {SERIES} monthly series {ASKED} times in each month, post its observations, and read series, "
+        "accuracy, metrics and models; every forecast is stored, and one of each series, month and version is scored. Beside it networks are trained on the stored observations, one after the other with a niceness of 10, and "
         "promoted. The sizes are read after a tenth, after half, and after all.",
         {
             "requests, not answered with 200": f"{statuses.total():,}, {statuses.total() - statuses[200]}",
-            "months": f"{statuses.total() // (SERIES + 3):,}",
+            "months": f"{statuses.total() // (SERIES * ASKED + 3):,}",
             "forecasts stored, scored steps that count": f"{written:,.0f}, {scores:,}",
             "observations": f"{observed:,.0f}",
             "trainings that ended, champion now": f"{len(codes)}, version {model['model']['version']}",
