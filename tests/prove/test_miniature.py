@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,8 @@ REQUESTS = int(os.environ.get("PROVE_REQUESTS", "100000"))
 SERIES, WINDOW = 40, 60
 ASKED, CLIENTS = 8, 4
 """How often each forecast is asked for before the next value is known, and by how many at once: people and pages look again."""
-FORECAST_BYTES, SCORE_BYTES, OBSERVATION_BYTES = 2_200, 350, 150
-"""docs/operations.md: 2.2 KB for 12 steps and nine quantiles, and 0.35 KB for each scored step with its sums."""
+FORECAST_BYTES, SCORE_BYTES, SUM_BYTES, OBSERVATION_BYTES = 2_200, 200, 150, 150
+"""docs/operations.md: 2.2 KB for 12 steps and nine quantiles, 0.2 KB for each scored step, and 0.15 KB for the sums of one that counts."""
 GROWTH_MEBIBYTES, MORE_FILES, MORE_THREADS = 48.0, 8, 4
 """What the second half may add: another network in memory, and what a training's last reads left open."""
 MOST_MODELS = 2
@@ -93,6 +94,13 @@ class Clients:
         """Connect with the first request of each."""
         self._address, self._own = address.removeprefix("http://"), threading.local()
         self._pool = ThreadPoolExecutor(CLIENTS)
+        self._open: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.shutdown()
+        for connection in self._open:
+            connection.close()
 
     def send(self, life: Iterator[list[Request]], least: int) -> Counter[int]:
         """Send at least so many requests, and return the statuses."""
@@ -106,11 +114,12 @@ class Clients:
         method, path, body = request
         if not hasattr(self._own, "connection"):
             self._own.connection = http.client.HTTPConnection(self._address, timeout=300)
+            self._open.append(self._own.connection)
         content = None if body is None else json.dumps(body)
         self._own.connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
         response = self._own.connection.getresponse()
         response.read()
-        return response.status
+        return int(response.status)
 
 
 @contextmanager
@@ -144,10 +153,10 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     """Memory, descriptors, threads, and the size of the database."""
     home, uri = registered
     with almanac_service(home, uri, environment={"ALMANAC_MAX_MODELS": str(MOST_MODELS)}) as service:
-        began, requests, clients = time.monotonic(), life(range(SERIES)), Clients(service.address)
+        began, requests = time.monotonic(), life(range(SERIES))
         process = psutil.Process(service.process.pid)
         sizes, statuses = [], Counter[int]()
-        with trainings(home, service.address) as codes:
+        with trainings(home, service.address) as codes, closing(Clients(service.address)) as clients:
             for share in (0.1, 0.4, 0.5):
                 statuses += clients.send(requests, round(share * REQUESTS))
                 wait_until_scored(service)
@@ -164,7 +173,8 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     written = sample(metrics, "almanac_ledger_written_total")
     observed = sample(metrics, 'almanac_observations_total{outcome="accepted"}')
     size = sum(one.stat().st_size for one in home.glob("almanac.db*"))
-    predicted = FORECAST_BYTES * written + SCORE_BYTES * scores + OBSERVATION_BYTES * observed
+    scored = count_rows(home, "scores")
+    predicted = FORECAST_BYTES * written + SCORE_BYTES * scored + SUM_BYTES * scores + OBSERVATION_BYTES * observed
     assert set(statuses) == {200}
     assert set(codes) <= {0}
     assert end.mebibytes - half.mebibytes < GROWTH_MEBIBYTES
@@ -174,12 +184,12 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
     record(
         "A life in miniature",
         f"{CLIENTS} clients ask for the forecasts of {SERIES} monthly series {ASKED} times in each month, post its observations, and read series, "
-        "accuracy, metrics and models; every forecast is stored, and one of each series, month and version is scored. Beside it networks are trained on the stored observations, one after the other with a niceness of 10, and "
+        "accuracy, metrics and models; every forecast is stored and scored, and one of each series, month and version counts. Beside it networks are trained on the stored observations, one after the other with a niceness of 10, and "
         "promoted. The sizes are read after a tenth, after half, and after all.",
         {
             "requests, not answered with 200": f"{statuses.total():,}, {statuses.total() - statuses[200]}",
             "months": f"{statuses.total() // (SERIES * ASKED + 3):,}",
-            "forecasts stored, scored steps that count": f"{written:,.0f}, {scores:,}",
+            "forecasts stored, scored steps, those that count": f"{written:,.0f}, {scored:,}, {scores:,}",
             "observations": f"{observed:,.0f}",
             "trainings that ended, champion now": f"{len(codes)}, version {model['model']['version']}",
             "memory": ", ".join(f"{one.mebibytes:.0f} MiB" for one in sizes),
@@ -190,6 +200,13 @@ def test_a_life_in_miniature_takes_what_is_predicted(registered: tuple[Path, str
         },
         PAGE,
     )
+
+
+def count_rows(home: Path, table: str) -> int:
+    """Return the rows of a table of a service that has ended."""
+    with closing(sqlite3.connect(home / "almanac.db")) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - a name of ours
+    return int(count)
 
 
 def wait_until_scored(service: ChildProcess) -> None:
