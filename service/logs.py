@@ -12,7 +12,7 @@ from structlog.processors import EventRenamer, JSONRenderer, format_exc_info
 from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 from structlog.types import EventDict
 
-from models.audit.hidden_keys import KnownKeys, hide_keys
+from models.audit.hidden_keys import HIDDEN, OWN, KnownKeys, hide_keys
 
 FIELDS = "fields"
 """The `extra` of a log record whose entries are added to the line."""
@@ -40,7 +40,8 @@ class JsonLines(ProcessorFormatter):
     def _dump(self, line: EventDict, **_options: object) -> str:
         known = self._known()
         shown = {name: hide_keys(value, known) if isinstance(value, str) else value for name, value in line.items()}
-        return orjson.dumps(shown, default=lambda value: hide_keys(str(value), known)).decode()
+        text = orjson.dumps(shown, default=lambda value: hide_keys(str(value), known)).decode()
+        return OWN.sub(HIDDEN, text)  # also within lists and tables
 
 
 def _add_time(_logger: object, _method: str, line: EventDict) -> EventDict:

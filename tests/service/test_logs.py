@@ -33,11 +33,15 @@ def test_a_line_names_time_level_logger_fields_and_traceback() -> None:
     """The fields of `extra` beside the message; an API key is nowhere in it."""
     error = ValueError("alm_" + "k" * 40)
     made = logging.LogRecord("almanac", logging.ERROR, "", 0, "request failed", (), (ValueError, error, None))
-    made.created, made.__dict__["fields"] = 1e9, {"request_id": "r1", "milliseconds": 1.5}
+    made.created, made.__dict__["fields"] = (
+        1e9,
+        {"request_id": "r1", "milliseconds": 1.5, "series": ["alm_" + "s" * 40]},
+    )
 
     line = json.loads(JsonLines().format(made))
 
     assert line.pop("traceback").endswith("ValueError: alm_[hidden]")
+    assert line.pop("series") == ["alm_[hidden]"]
     assert line == {
         "time": "2001-09-09T01:46:40.000+00:00",
         "level": "error",
