@@ -45,9 +45,6 @@ GAP_DISTANCE, LEAST_GAP = 5.0, 10.0
 COUNT_RATIO = 300.0
 """The ratio of any other value in a series that is often zero: one order can be a hundred times as large as the others."""
 
-ZERO_DISTANCE = 10.0
-"""Robust ranges between 0 and the least other value from which on 0 is none that the series measures: a pressure of 1013 ± 9."""
-
 LEAST_DEVIATION = 0.2
 """Every series may deviate by this share of its median: without it nothing would be too far from a constant."""
 
@@ -63,8 +60,7 @@ def find_implausible(values: Values) -> Indices:
 
     A known sentinel is found however often it stands (up to half of the values), and so is any number far away that stands
     exactly so three times or more (up to a tenth), unless at even steps or as the end; so is -1 up to half of the values, at any
-    steps, if all others are positive and far from it. A few zeros are found ten robust ranges below all others, unless at even steps
-    or as the end. Any other value is found if it stands
+    steps, if all others are positive and far from it. Any other value is found if it stands
     alone between plausible ones, at most two of a series: heavy tails, intermittent demand, level shifts, growth and peaks that return
     every year are none of that.
 
@@ -125,8 +121,6 @@ def _may_have_some(ordered: Values) -> bool:
     whole = numbers[last] - numbers[0]
     if math.isinf(whole) or not SENTINELS.isdisjoint(numbers) or _is_minus_one_apart(ordered):
         return True
-    if _is_zero_apart(ordered):
-        return True
     if whole > 0.49 * POINT_RATIO * (numbers[last - MOST_POINTS] - numbers[MOST_POINTS]):
         return True
     tail = int(_LOOK_TAIL * last) + 1  # within the quantiles that `_repeated` takes
@@ -142,8 +136,6 @@ def _look_closer(values: Values, ordered: Values) -> Indices:
         found = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
         if not found.any() or found.sum() > MOST_SENTINELS * len(ordered):
             found = _minus_ones(values, ordered)
-        if not found.any():
-            found = _zeros(values, ordered)
         if not found.any():
             found = _repeated(values, ordered)
         if not found.any():
@@ -170,27 +162,6 @@ def _minus_ones(values: Values, ordered: Values) -> NDArray[np.bool_]:
     """Return which values are -1 where nothing was measured; none where it is the level that a series has reached."""
     places = np.asarray(values == MINUS_ONE)
     if not _is_minus_one_apart(ordered) or _is_level(places[np.isfinite(values)]):
-        return np.zeros(len(values), dtype=np.bool_)
-    return places
-
-
-def _is_zero_apart(ordered: Values) -> bool:
-    """Return whether a few zeros stand below values that are all positive and, for their range, far from 0."""
-    if ordered[0] != 0:
-        return False
-    count = int(np.searchsorted(ordered, 0.0, "right"))
-    rest = ordered[count:]
-    if count > max(1, MOST_REPEATED * len(ordered)) or len(np.unique(rest)) < FEWEST:
-        return False
-    low, high = np.quantile(rest, (_TAIL, 1 - _TAIL))
-    return bool(rest[0] > max(ZERO_DISTANCE * (high - low), rest[-1] - rest[0]))
-
-
-def _zeros(values: Values, ordered: Values) -> NDArray[np.bool_]:
-    """Return which values are 0 where nothing was measured; none at even steps, or if the series ends with several."""
-    places = np.asarray(values == 0)
-    known = places[np.isfinite(values)]
-    if not _is_zero_apart(ordered) or known[-2:].all() or (known.sum() >= FEWEST_REPEATED and _returns(places, values)):
         return np.zeros(len(values), dtype=np.bool_)
     return places
 

@@ -145,37 +145,48 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
     """
     found = list[int]()
     for at, name in enumerate(names):
-        plain = _plain_name(name)
+        plain = _plain_name(name, names)
         is_named = plain in COUNTERS and (plain not in FIRST_ONLY or at == len(found))
         if not is_named and not name.startswith(_UNNAMED):
             continue
         others = [other for place, other in enumerate(names) if place not in (*found, at)]
-        if len(others) < 2 or find_column(others, "timestamp") is None:  # noqa: PLR2004 - times and values
+        time = find_column(others, "timestamp")
+        if len(others) < 2 or time is None:  # noqa: PLR2004 - times and values
             continue
         if (found and at != found[-1] + 1) or (numbers := _whole_numbers(columns[at])) is None:
             continue
         is_unnamed = not name or name.startswith(_UNNAMED)
         is_pandas = name.lower() in PANDAS_INDEXES or name.startswith(_UNNAMED)
+        is_next = is_pandas or (name.lower() == "index" and "level_0" in names)
+        is_distinct = len(np.unique(numbers)) == len(numbers)
         is_rising = len(numbers) > 0 and bool((np.diff(numbers) > 0).all())
         counts = is_rising and numbers[0] in {0, 1} and numbers[-1] - numbers[0] == len(numbers) - 1
-        is_again = found and plain == _plain_name(names[found[-1]])
-        is_next = is_pandas or is_again or (name.lower() == "index" and "level_0" in names)
-        follows = is_next and len(np.unique(numbers)) == len(numbers)
-        is_index = name.lower() in PANDAS_INDEXES or (is_unnamed and _restarts(numbers))
-        if follows if found else counts or name == PARQUET_INDEX or (is_index and at == 0):
+        if found:
+            is_counter = (is_next and is_distinct) or (counts and plain == _plain_name(names[found[-1]], names))
+        else:
+            is_index = name == PARQUET_INDEX or (name.lower() in PANDAS_INDEXES and at == 0)
+            again = is_unnamed and at == 0 and _restarts(numbers, columns[names.index(time)])
+            is_counter = counts or (is_index and is_distinct) or again
+        if is_counter:
             found.append(at)
     return found
 
 
-def _plain_name(name: str) -> str:
-    """Return a name in lower case, without the number that R and pandas add if it is there already: X.1."""
-    return re.sub(r"(?<=[a-z])\.\d+$", "", name.lower())
+def _plain_name(name: str, names: Sequence[str]) -> str:
+    """Return a name in lower case, without the number that R and pandas add if it is there already: X.1 beside X."""
+    first = re.sub(r"\.\d+$", "", name)
+    return (first if first in names else name).lower()
 
 
-def _restarts(numbers: NDArray[np.int64]) -> bool:
-    """Return whether numbers count from 0 or 1, again and again, as those of files that were joined."""
+def _restarts(numbers: NDArray[np.int64], times: Any) -> bool:  # noqa: ANN401 - pyarrow ships no types
+    """Return whether numbers count from 0 or 1, again and again, as those of files that were joined; not the keys of a time."""
+    import pyarrow.compute as pc
+
+    if len(numbers) < 2 or numbers[0] not in {0, 1}:  # noqa: PLR2004 - two rows
+        return False
     steps = np.diff(numbers) == 1
-    return bool(steps.any() and numbers[0] in {0, 1} and (steps | (numbers[1:] == numbers[0])).all())
+    moves = pc.fill_null(pc.not_equal(times[1:], times[:-1]), False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    return bool(steps.any() and (steps | (numbers[1:] == numbers[0])).all() and moves[steps].all())
 
 
 def _whole_numbers(column: Any) -> NDArray[np.int64] | None:  # noqa: ANN401 - pyarrow ships no types

@@ -390,24 +390,7 @@ def test_keys_are_named_whatever_words_are_in_their_names(header: str, cells: st
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "index",
-        "",
-        "Unnamed: 0",
-        "#",
-        "No.",
-        "Nr",
-        "Nr.",
-        "row",
-        "Lfd. Nr.",
-        "S.No",
-        "X",
-        "...1",
-        "_c0",
-        "index.1",
-        "X.1",
-    ],
+    "name", ["index", "", "Unnamed: 0", "#", "No.", "Nr", "Nr.", "row", "Lfd. Nr.", "S.No", "X", "...1", "_c0"]
 )
 def test_row_numbers_are_no_series(name: str) -> None:
     """Whether they begin at 0 or at 1."""
@@ -451,6 +434,22 @@ def test_row_numbers_of_joined_files_are_left_out(name: str) -> None:
     assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"]
     with pytest.raises(TableInvalid, match="has no name for column 1"):
         read(b",date,sales\n0,2024-01-01,5\n0,2024-01-02,5\n7,2024-01-03,5\n")
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__"])
+def test_row_numbers_that_repeat_at_each_time_are_a_key(name: str) -> None:
+    """Stores without a name of their own; dropped, two stores with equal values would be one."""
+    frame = pd.DataFrame({name: [1, 2] * 8, "date": np.repeat(pd.date_range("2024-01-01", periods=8), 2), "sales": 5.0})
+
+    with pytest.raises(TableInvalid, match="looks like a key"):
+        read(frame.to_parquet(index=False), "d.parquet")
+
+
+def test_numbered_names_alone_are_series() -> None:
+    """Only a name that is there without its number was numbered by R or pandas."""
+    rows = [f"{at},{9 * at % 7},2024-01-{at + 1:02d},5" for at in range(7)]
+
+    assert read("\n".join(["No.1,No.2,timestamp,No.3", *rows]).encode()).layout.values == ("No.1", "No.2", "No.3")
 
 
 def test_the_index_of_filtered_rows_is_no_series() -> None:
