@@ -165,7 +165,8 @@ def _find_counters(names: Sequence[str], columns: Sequence[Any]) -> list[int]:
             is_counter = (is_next and is_distinct) or (counts and plain == _plain_name(names[found[-1]], names))
         else:
             is_index = name == PARQUET_INDEX or (name.lower() in PANDAS_INDEXES and at == 0)
-            again = is_unnamed and at == 0 and _restarts(numbers, columns[names.index(time)])
+            may_restart = is_index or (is_unnamed and at == 0)
+            again = may_restart and _restarts(numbers, columns[names.index(time)])
             is_counter = counts or (is_index and is_distinct) or again
         if is_counter:
             found.append(at)

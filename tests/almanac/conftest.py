@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import almanac
+from tests.service.conftest import _environment, _starters, artifacts, migrated, shared_client, small_starters  # noqa: F401 - fixtures
 from tests.training.conftest import empty_store  # noqa: F401 - a fixture
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -30,7 +31,7 @@ def transport_to(service: TestClient) -> httpx.MockTransport:
 
 
 @pytest.fixture
-def client(shared_client: TestClient) -> almanac.Client:
+def client(shared_client: TestClient) -> almanac.Client:  # noqa: F811 - the fixture
     """Return a client of a service whose only model is `temperatures`."""
     return almanac.connect("http://testserver", transport=transport_to(shared_client))
 

@@ -456,10 +456,11 @@ def test_the_index_of_filtered_rows_is_no_series() -> None:
     """In Parquet it comes last, and pandas has named it; a column x that comes later may be a series that counts."""
     frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=3), "a": [5.0, 6, 7], "x": [0.0, 1, 2]})
 
-    found = read(frame.set_index(np.array([3, 9, 4])).to_parquet(), "d.parquet")
+    for index in ([3, 9, 4], [0, 1, 0]):  # filtered, and joined
+        found = read(frame.set_index(np.array(index)).to_parquet(), "d.parquet")
 
-    assert found.layout.values == ("a", "x")
-    assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"]
+        assert found.layout.values == ("a", "x")
+        assert [one.code for one in found.findings] == ["ROW_NUMBERS_DROPPED"]
 
 
 @pytest.mark.parametrize("first", ["", "index", "level_0"])
