@@ -9,7 +9,15 @@ import pytest
 from starlette.testclient import TestClient
 
 import almanac
-from tests.service.conftest import _environment, _starters, artifacts, migrated, shared_client, small_starters  # noqa: F401 - fixtures
+from tests.service.conftest import (  # noqa: F401 - fixtures
+    _environment,
+    _starters,
+    artifacts,
+    migrated,
+    postgresql,
+    shared_client,
+    small_starters,
+)
 from tests.training.conftest import empty_store  # noqa: F401 - a fixture
 
 Handler = Callable[[httpx.Request], httpx.Response]
