@@ -25,7 +25,7 @@ from tests.system.programs import ROOT, almanac_service, eventually
 from training.processes import ChildProcess
 
 REQUESTS = int(os.environ.get("PROVE_REQUESTS", "100000"))
-"""A million take hours on two busy cores: PROVE_REQUESTS=1000000 make prove ARGS="-k miniature"."""
+"""A million took 80 minutes on two busy cores: PROVE_REQUESTS=1000000 make prove ARGS="-k miniature"."""
 SERIES, WINDOW = 40, 60
 ASKED, CLIENTS = 8, 4
 """How often each forecast is asked for before the next value is known, and by how many at once: people and pages look again."""

@@ -19,18 +19,28 @@ REQUEST = {"series": [{"id": "a", "start": "2020-01", "frequency": "M", "values"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-def test_a_forecast_has_a_span_with_its_stages(
-    home: ServiceHome,
-    start: Callable[..., TestClient],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It continues the trace of its sender; log and metrics name the trace, the log the model and the series, too."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    """Return what keeps the spans of the client's service."""
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def client(
+    home: ServiceHome, start: Callable[..., TestClient], exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> TestClient:
+    """Return a client of a service that traces and logs its requests, with the model `temperatures`."""
+    provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(Tracing, "from_environment", lambda: Tracing(provider))
     home.publish("temperatures", "1")
-    client = start(access_log=True)
+    return start(access_log=True)
+
+
+def test_a_forecast_has_a_span_with_its_stages(
+    client: TestClient, exporter: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It continues the trace of its sender; log and metrics name the trace, the log the model and the series, too."""
     caplog.set_level(logging.INFO, "almanac.access")
     exporter.clear()
     caplog.clear()
@@ -52,17 +62,9 @@ def test_a_forecast_has_a_span_with_its_stages(
 
 
 def test_a_forecast_of_a_stored_series_has_the_same(
-    home: ServiceHome,
-    start: Callable[..., TestClient],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    client: TestClient, exporter: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The spans of its stages, and model and series in its line of the log."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(Tracing, "from_environment", lambda: Tracing(provider))
-    home.publish("temperatures", "1")
-    client = start(access_log=True)
     rows = [{"id": "a", "timestamp": f"2020-{month:02}", "value": month} for month in range(1, 13)]
     client.post("/observations", json={"frequency": "M", "observations": rows})
     caplog.set_level(logging.INFO, "almanac.access")
