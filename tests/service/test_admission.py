@@ -1,6 +1,7 @@
 """Admission: how long requests wait is known, and the event loop looks at what has arrived between them."""
 
 import asyncio
+import time
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from service.forecasting.blocks import BLOCK_SERIES
 from service.forecasting.request import ForecastQuery
 from service.settings import Settings
 from service.thread_pool import ThreadPool
+from tests.stand_in import stand_in
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time that the lanes see, in a list to change it."""
     now = [0.0]
-    monkeypatch.setattr("service.admission.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("service.admission.time", stand_in(time, monotonic=lambda: now[0]))
     return now
 
 
@@ -299,7 +301,7 @@ def test_a_refusal_ends_when_its_client_hangs_up(monkeypatch: pytest.MonkeyPatch
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("service.forecasting.answer.asyncio.sleep", pause)
+    monkeypatch.setattr("service.forecasting.answer.asyncio", stand_in(asyncio, sleep=pause))
 
     for _ in range(2):
         with pytest.raises(QueueFull):

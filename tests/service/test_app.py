@@ -8,6 +8,7 @@ import pytest
 from service import app
 from service.api.routes import ROUTERS
 from service.settings import Settings
+from tests.stand_in import stand_in
 
 
 def test_a_background_task_that_fails_is_logged_and_begins_again(
@@ -24,7 +25,7 @@ def test_a_background_task_that_fails_is_logged_and_begins_again(
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("service.app.asyncio.sleep", pause)
+    monkeypatch.setattr("service.app.asyncio", stand_in(asyncio, sleep=pause))
 
     asyncio.run(app.keep_running(work))
 

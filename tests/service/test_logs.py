@@ -2,10 +2,12 @@
 
 import json
 import logging
+import time
 
 import pytest
 
 from service.logs import QUIET_SECONDS, JsonLines, Seldom
+from tests.stand_in import stand_in
 
 
 def record(logger: str) -> logging.LogRecord:
@@ -16,7 +18,7 @@ def record(logger: str) -> logging.LogRecord:
 def test_a_library_that_repeats_itself_is_logged_once_in_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As an exporter of traces whose collector is down; the next line has the number of those left out."""
     now, filtered, exporter = [0.0], Seldom(), "opentelemetry.exporter.otlp"
-    monkeypatch.setattr("service.logs.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("service.logs.time", stand_in(time, monotonic=lambda: now[0]))
 
     passed = [filtered.filter(record(exporter)) for _ in range(5)]
     ours = [filtered.filter(record("almanac")) for _ in range(2)]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 from service.forecasting.canary_check import FEWEST, Outcomes, find_fault
 from service.monitoring.canary_errors import FEWEST_SERIES, compare_errors
 from tests.service.home import ServiceHome, eventually
+from tests.stand_in import stand_in
 
 SERIES = {"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}
 REQUEST = {"series": [SERIES], "horizon": 2}
@@ -50,7 +52,7 @@ def serve(
     home: ServiceHome, start: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., TestClient]:
     """Return a function that starts a service with a challenger which adds 100; every draw falls into its share."""
-    monkeypatch.setattr("service.forecasting.canary.random.random", lambda: 0.0)
+    monkeypatch.setattr("service.forecasting.canary.random", stand_in(random, random=lambda: 0.0))
     home.publish("temperatures", "1")
     home.publish("temperatures", "2", alias="challenger", shift=100.0)
 
@@ -202,7 +204,7 @@ def test_a_canary_with_larger_errors_is_taken_back(
     client = serve(canary_share=0.5)
     app = client.app.state.service  # type: ignore[attr-defined]
     draws = itertools.cycle([0.0, 1.0, 1.0])  # canary; no canary, no shadow
-    monkeypatch.setattr("service.forecasting.canary.random.random", lambda: next(draws))
+    monkeypatch.setattr("service.forecasting.canary.random", stand_in(random, random=lambda: next(draws)))
     names = [f"s{one}" for one in range(FEWEST_SERIES)]
     for name in names:
         found = {version_of(client, series=[{**SERIES, "id": name}]) for _ in range(2)}

@@ -1,5 +1,6 @@
 """Resources: what the process is short of shows in /health/ready and in a gauge, and forecasts go on."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from service import memory
 from service.monitoring import resources
 from service.monitoring.resources import Resources
 from tests.service.home import ServiceHome
+from tests.stand_in import stand_in
 
 FORECAST = {"series": [{"values": [1, 2, 3]}], "horizon": 2}
 
@@ -52,7 +54,7 @@ def test_files_are_short_near_the_limit_of_the_process(
     monkeypatch: pytest.MonkeyPatch, limit: Callable[[int], int], *, is_short: bool
 ) -> None:
     """And never without a limit."""
-    monkeypatch.setattr("service.monitoring.resources.os.listdir", lambda _: [""] * 40)
+    monkeypatch.setattr("service.monitoring.resources.os", stand_in(os, listdir=lambda _: [""] * 40))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit(40), -1))
 
     assert Resources().are_short()["files"] is is_short
@@ -84,7 +86,7 @@ def test_files_are_short_if_they_cannot_be_counted(monkeypatch: pytest.MonkeyPat
     def refuse(_: str) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("service.monitoring.resources.os.listdir", refuse)
+    monkeypatch.setattr("service.monitoring.resources.os", stand_in(os, listdir=refuse))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
 
     assert Resources().states() == {"files": "short", "memory": "ok", "clock": "ok"}

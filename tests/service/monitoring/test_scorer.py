@@ -12,7 +12,7 @@ import pytest
 from service.errors import DatabaseUnreachable
 from service.monitoring.scorer import MIN_REFRESH_SECONDS, MISSED_SECONDS, PAUSE_SECONDS, REFRESH_SECONDS, Scorer
 from service.store.async_database import AsyncDatabase
-from service.store.scoring.score_due import BATCH
+from service.store.scoring.score_due import BATCH, score_due
 
 NOW = 1_800_000_000.0
 
@@ -51,6 +51,21 @@ def calls(database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch) -> list[tupl
     return calls
 
 
+def give(database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch, scored: list[int]) -> list[float]:
+    """Let `score_due` return these numbers in turn, for this database alone, and return a list that receives its times."""
+    times: list[float] = []
+    run = database.run
+
+    async def answer(work: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN401 (any result)
+        if work is not score_due:
+            return await run(work, *args)
+        times.append(time.monotonic())
+        return scored.pop(0)
+
+    monkeypatch.setattr(database, "run", answer)
+    return times
+
+
 def names(calls: list[tuple[str, int]]) -> list[str]:
     """Return the functions that were called, and clear the list."""
     found = [name for name, _ in calls]
@@ -76,13 +91,7 @@ def test_the_first_round_looks_a_day_back_scores_and_counts(
 
 def test_others_can_write_between_full_batches(database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a pause one that waits for SQLite waited for 20 batches, 24 seconds."""
-    batches, times = iter([BATCH, BATCH, 1, 0]), list[float]()
-
-    def score(*_: object) -> int:
-        times.append(time.monotonic())
-        return next(batches)
-
-    monkeypatch.setattr("service.monitoring.scorer.score_due", score)
+    times = give(database, monkeypatch, [BATCH, BATCH, 1, 0])
 
     assert asyncio.run(Scorer(database, 30, Clock()).work()) == 2 * BATCH + 1
     assert min(times[1] - times[0], times[2] - times[1]) >= PAUSE_SECONDS
@@ -113,11 +122,11 @@ def test_after_scoring_the_figures_are_counted_sooner(
     database: AsyncDatabase, calls: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But not after every round."""
-    clock, left = Clock(), [3, 2, 0, 1, 0, 0]
+    clock = Clock()
     scorer = Scorer(database, 30, clock)
     asyncio.run(scorer.work())
     names(calls)
-    monkeypatch.setattr("service.monitoring.scorer.score_due", lambda *_: left.pop(0))
+    give(database, monkeypatch, [3, 2, 0, 1, 0, 0])
 
     clock.now += 1
     assert asyncio.run(scorer.work()) == 5
