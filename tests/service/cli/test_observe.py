@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from service.cli import observe as module
 from service.cli.observe import FileUnusable, SendingFailed, observe
 from tests.service.server_process import NO_REGISTRY, PROGRAM, ServerProcess
+from tests.stand_in import stand_in
 from training.config.training import Columns
 from training.data.reader import read_table
 
@@ -157,7 +158,7 @@ def test_a_file_without_its_id_column_is_refused(
 def test_sending_is_retried_with_longer_pauses_and_then_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that does not answer is asked TRIES times."""
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(module, "time", stand_in(time, sleep=pauses.append))
     (tmp_path / "a.csv").write_text("id,ds,y\na,2024,1\n")
 
     error = run(NOWHERE, tmp_path / "a.csv").exception
