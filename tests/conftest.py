@@ -14,6 +14,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from almanac import names
+from models import starters
 
 # The gate must answer the same on a slow, busy machine as on a fast one: no deadline, the same examples every time.
 settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +48,12 @@ def pytest_collection_finish() -> None:
     """Leave all that is imported out of garbage collection, which would go through a million objects again and again."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_starters() -> None:
+    """Forget the starters that another module loaded: small ones may stand for the package's."""
+    starters.clear_cache()
 
 
 @pytest.fixture(scope="session")

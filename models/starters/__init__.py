@@ -109,7 +109,7 @@ def load_starter(frequency: Frequency) -> Forecaster:
     """
     single = _stretched(frequency)
     if single is not None:
-        return _stretch(single, frequency)
+        return _stretch(folder_for(single), single.name, frequency)
     folder = folder_for(frequency)
     return _interleaved(folder, frequency) if _takes_turns(frequency) else _blended(folder, frequency.name)
 
@@ -215,8 +215,8 @@ def _interleaved(folder: Path, frequency: Frequency) -> Forecaster:
 
 
 @lru_cache(maxsize=64)
-def _stretch(single: Frequency, frequency: Frequency) -> Forecaster:
-    return StretchedForecaster(_named(folder_for(single), single.name), frequency)
+def _stretch(folder: Path, single: str, frequency: Frequency) -> Forecaster:
+    return StretchedForecaster(_named(folder, single), frequency)
 
 
 @lru_cache(maxsize=64)

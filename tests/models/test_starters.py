@@ -117,14 +117,16 @@ def test_a_folder_without_its_network_is_refused(folder: Path) -> None:
 def test_a_starter_that_was_made_here_goes_before_the_shipped_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What lies in ALMANAC_HOME/starters answers for its frequency, the package's own for all others."""
+    """What lies in ALMANAC_HOME/starters answers for its frequency and multiples, the package's own for all others."""
     shipped = make_starters(tmp_path / "shipped")
     monkeypatch.setattr(starters, "FOLDER", shipped)
+    two_months = starters.load_starter(parse_frequency("2M"))
     monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
     make_starters(tmp_path / "home" / "starters", only=("M",))
 
     assert starters.folder_for(parse_frequency("M")) == tmp_path / "home" / "starters" / "M"
     assert starters.folder_for(parse_frequency("D")) == shipped / "D"
+    assert starters.load_starter(parse_frequency("2M")) is not two_months
 
 
 def test_the_starters_of_a_folder_are_used_for_a_while(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
