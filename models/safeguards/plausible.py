@@ -7,6 +7,7 @@ import numpy as np
 
 from models.errors import Finding
 from models.irregular.implausible import Indices, are_suspicious, clip_implausible, find_implausible, is_suspicious
+from models.safeguards.doubtful_zeros import question_zeros
 from models.safeguards.level_change import Rows, continue_level, may_change_level, may_change_levels, may_stay
 from models.series import Series
 from models.values import Values
@@ -32,7 +33,8 @@ def as_read(series: Series, newest: int, outliers: str = "clip") -> Series:
 
 def look_closer(series: Series, newest: int, outliers: str) -> Series:
     """Return what `as_read` does where `read_otherwise` says so."""
-    return continue_level(make_plausible(series, newest, outliers), newest)
+    plausible = question_zeros(make_plausible(series, newest, outliers), newest, outliers)
+    return continue_level(plausible, newest)
 
 
 def count_known(ordered: Rows) -> list[int]:

@@ -10,6 +10,8 @@ from models.covariates import CovariateNames
 from models.errors import Finding
 from models.irregular.implausible import find_implausible
 from models.safeguards.closed_hours import has_hours
+from models.safeguards.doubtful_zeros import CODE as ZEROS
+from models.safeguards.doubtful_zeros import find_doubtful_zeros
 from models.safeguards.plausible import CODE
 from models.series import Series
 from training.data.long_frame import Rows, shown
@@ -65,6 +67,24 @@ def name_implausible(series: Sequence[Series], rows: Mapping[str, Rows], *, mask
         else "the model reads the nearest plausible value instead. Leave such cells empty if nothing was measured."
     )
     yield Finding(CODE, f"{', '.join(named[:NAMED])}{more}: far from all other values; {use}")
+
+
+def name_zeros(series: Sequence[Series], rows: Mapping[str, Rows], outliers: str) -> Iterator[Finding]:
+    """Yield the zeros far below all other values of a series, with their rows; `outliers` as `SeriesOptions` has it."""
+    found = [
+        (one, one.values[~(one.values == 0)]) for one in series if find_doubtful_zeros(one.values, one.frequency).size
+    ]
+    for one, rest in found[:NAMED]:
+        use = _ZEROS_MASKED if outliers == "mask later" else _ZEROS_READ
+        low, high = np.nanmin(rest), np.nanmax(rest)
+        named = f"0 (series {one.id!r}, {_rows_of(rows[one.id], 0.0)})"
+        yield Finding(ZEROS, f"{named}: far below all other values, {low:.6g} to {high:.6g}; {use}")
+    if len(found) > NAMED:
+        yield Finding(ZEROS, f"{len(found) - NAMED} more series like these.")
+
+
+_ZEROS_MASKED = "read as a gap."
+_ZEROS_READ = "read as measured, which can lead the forecast far down. If nothing was measured, leave such cells empty, or forecast with --mask-outliers."
 
 
 def count_unknown(series: Sequence[Series], names: CovariateNames) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from training.data.series_findings import (
     name_dropped,
     name_implausible,
     name_irregular,
+    name_zeros,
 )
 from training.data.series_options import KEEP, SeriesOptions, frequency_of_season
 from training.data.zones import are_days, to_local_days
@@ -238,7 +239,8 @@ class SeriesMaker:
         rows = {group.id: group for group in groups}
         masked = self.reading.outliers != "keep"
         findings = (*name_irregular(series, rows), *count_gaps(series), *count_unknown(series, self.names))
-        return series, (*findings, *name_dropped(groups, made), *name_implausible(series, rows, masked=masked))
+        findings += (*name_dropped(groups, made), *name_implausible(series, rows, masked=masked))
+        return series, (*findings, *name_zeros(series, rows, self.reading.outliers))
 
     def make(self, group: Rows, later: Rows | None) -> Series | None:
         """Return the series on its grid, with what is known later, or None where every value is missing."""

@@ -1,6 +1,7 @@
 """`almanac forecast --model starter`: a file in, forecasts out, with neither registry nor training."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,13 +63,21 @@ def test_the_starter_of_the_files_frequency_answers(tmp_path: Path, frequency: s
 
 
 @pytest.mark.parametrize(
-    ("option", "words"),
-    [((), "the model reads the nearest plausible value instead"), (("--mask-outliers",), "they are treated as gaps")],
+    ("number", "option", "words"),
+    [
+        ("-9999", (), "the model reads the nearest plausible value instead"),
+        ("-9999", ("--mask-outliers",), "they are treated as gaps"),
+        ("0", (), "row 62): far below all other values, 1000 to 1119; read as measured"),
+        ("0", ("--mask-outliers",), "read as a gap"),
+    ],
 )
-def test_what_is_done_with_implausible_values_is_said(tmp_path: Path, option: tuple[str, ...], words: str) -> None:
+def test_what_is_done_with_implausible_values_is_said(
+    tmp_path: Path, number: str, option: tuple[str, ...], words: str
+) -> None:
     """As the option says."""
     data = write_file(tmp_path / "d.csv", "D")
-    data.write_text(data.read_text().replace(",60\n", ",-9999\n"))
+    data.write_text(re.sub(r",(\d+)\n", lambda found: f",{1000 + int(found[1])}\n", data.read_text()))
+    data.write_text(data.read_text().replace(",1060\n", f",{number}\n"))
 
     assert words in run("--model", "starter", "--data", data, "--horizon", 1, *option).stderr
 

@@ -56,16 +56,21 @@ def test_a_model_refuses_what_it_would_not_forecast(shared_client: TestClient) -
 
 
 @pytest.mark.parametrize("options", [{}, {"outliers": "mask"}])
-def test_implausible_values_are_named(shared_client: TestClient, options: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "shift", "code"), [(-9999.0, 0, "VALUES_IMPLAUSIBLE"), (0.0, 1000, "ZEROS_DOUBTFUL")]
+)
+def test_implausible_values_are_named(
+    shared_client: TestClient, options: dict[str, str], number: float, shift: float, code: str
+) -> None:
     """As the warnings of a forecast name them, and what it reads in their place."""
-    values = [float(place % 12) for place in range(60)]
-    values[30] = -9999.0
+    values = [float(place % 12) + shift for place in range(60)]
+    values[30] = number
 
     body = {"series": [{"values": values, "start": "2019-01", "frequency": "M"}], "horizon": 2, **options}
 
     (found,) = shared_client.post("/validate", json=body).json()["series"][0]["warnings"]
 
-    assert found["code"] == "VALUES_IMPLAUSIBLE"
+    assert found["code"] == code
     assert found in shared_client.post("/forecast", json={**body, "record": False}).json()["forecasts"][0]["warnings"]
 
 
