@@ -13,7 +13,7 @@ from models.tables.options import ReadOptions
 from models.tables.sheet import Sheet
 from models.tables.times.clock_periods import ClockPeriods, dates_repeat, find_periods
 from models.tables.times.date_forms import looks_dated
-from models.tables.times.headers import are_years_or_months, refuse_times_in_header
+from models.tables.times.headers import are_years_or_months, refuse_steps_in_header, refuse_times_in_header
 from models.tables.times.hours import BEGINNINGS, CLOCKS, ENDINGS, PERIODS, plain_name, read_clock
 from models.tables.times.shifts import find_shift_hours, has_shift_times, is_opening
 from models.tables.times.time_parts import ends_rows
@@ -100,6 +100,8 @@ def find_layout(
     value = _given(names, options.value, "value") if valued else None
     value = value or (next(iter(_found(names, "value", strict=strict)), None) if valued else None)
     refuse_times_in_header(sheet)
+    if valued and value is None and options.time is None and options.date_format is None:
+        refuse_steps_in_header(sheet)
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     used = {value, *ids, *covariates}

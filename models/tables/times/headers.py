@@ -21,6 +21,9 @@ MANY_MONTHS = 6
 MANY_YEARS = 3
 """Years in a row in a header from which on it is a table with a column for each year."""
 
+MANY_STEPS = 12
+"""Columns with one word and rising numbers from which on they may be steps."""
+
 MANY_WEEKDAYS = 5
 WEEKDAYS = frozenset({
     "mon", "tue", "wed", "thu", "fri", "sat", "sun", "tues", "thur", "thurs",
@@ -42,6 +45,7 @@ Words that begin names of stores and sensors as well, such as S1 and T1, are lef
 """
 _YEAR = r"^\s*(?:FY ?)?(?:(?:19|20)\d\d(?:[/-]\d{2,4})?|(?:19|20)\d\d\.0+)\s*$"
 _SPAN = re.compile(r"\s*(?:FY ?)?(\d{4})[/-](\d\d)\s*")
+_NUMBERED = re.compile(r"(.*\D)(\d{1,6})")
 _TEN_DIGITS = re.compile(r"\d{10}")
 
 
@@ -51,6 +55,40 @@ def refuse_times_in_header(sheet: Sheet) -> None:
     _refuse_periods(sheet)
     _refuse_dates(sheet)
     _refuse_years(sheet)
+
+
+def refuse_steps_in_header(sheet: Sheet) -> None:
+    """Raise TableInvalid if most columns are numbered, such as d_1 to d_1941, beside text and no times: each row is a series."""
+    stem, columns = _find_numbered(sheet.names)
+    others = [name for name in sheet.names if name not in columns]
+    if len(columns) < max(MANY_STEPS, len(others)) or _has_times(sheet, others):
+        return
+    if any(_has_words(sheet.columns[name]) for name in others):
+        raise TableInvalid(
+            f"has steps as columns, {columns[0]!r} to {columns[-1]!r}, and a row for each series.",
+            hint=f"Write one row for each series and step: columns of ids, a date in place of {stem!r} and its number, and one of values "
+            "(in pandas: `melt`).",
+            about=TIME,
+            missing=True,
+        )
+
+
+def _find_numbered(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the word with the most numbers in names, each one more than that before, and these names."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(name.strip())
+        if match:
+            found.setdefault(match[1], []).append((int(match[2]), name))
+    runs = {stem: some for stem, some in found.items() if all(b[0] - a[0] == 1 for a, b in itertools.pairwise(some))}
+    stem = max(runs, key=lambda one: len(runs[one]), default="")
+    return stem, [name for _, name in runs.get(stem, ())]
+
+
+def _has_words(column: Any) -> bool:  # noqa: ANN401 - pyarrow's
+    """Return whether one of the first cells of a column begins with a letter."""
+    cells = as_time_text(column.slice(0, SAMPLE)).to_pylist()
+    return any(cell and cell.strip()[:1].isalpha() for cell in cells)
 
 
 def _refuse_weekdays(names: Sequence[str]) -> None:

@@ -67,12 +67,12 @@ async def _has_version(service: Service, where: ScoreFilter) -> bool:
 
 def _query(parameters: AccuracyParameters) -> AccuracyQuery:
     """Return the query of the parameters; raise FieldInvalid or TimestampInvalid for a wrong one."""
-    name, _, version = (parameters.model or "").partition("/")
+    name, slash, version = (parameters.model or "").partition("/")
     where = ScoreFilter(
-        model=name or None,
-        version=parameters.version or version or None,
+        model=None if parameters.model is None else name,
+        version=version if slash and parameters.version is None else parameters.version,
         series=None if parameters.series is None else plain_id(parameters.series),
-        steps=_steps(parameters.step) if parameters.step else None,
+        steps=None if parameters.step is None else _steps(parameters.step),
         **_bounds(parameters),  # type: ignore[arg-type]
     )
     return AccuracyQuery(

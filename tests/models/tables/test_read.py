@@ -526,6 +526,12 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         ("season,H1,H2\n2020-21,1,2\n2021-22,1,2\n", USUAL, "has half-years as columns"),
         ("season,H1,H2\n2010/11,1,2\n2011/12,1,2\n", USUAL, "has half-years as columns"),
         ("item,2024010100,2024010101\na,1,2\n", USUAL, "has dates as columns"),
+        (
+            f"id,item_id,store_id,{','.join(f'd_{at}' for at in range(1, 41))}\na_1,a,1{',3' * 40}\nb_1,b,1{',NA' * 40}\n",
+            USUAL,
+            "has steps as columns, 'd_1' to 'd_40'.*one row for each series and step.*melt",
+        ),
+        (f"shop,{','.join(f'F{at}' for at in range(1, 13))}\nA{',3' * 12}\n", USUAL, "has steps as columns, 'F1'"),
         (f"Jahr,{','.join(f'KW{at:02d}' for at in range(1, 53))}\n2022{',1' * 52}\n", USUAL, "has weeks as columns"),
         (f"year,{','.join(f'M{at:02d}' for at in range(1, 13))}\n2022{',1' * 12}\n", USUAL, "has months as columns"),
         (

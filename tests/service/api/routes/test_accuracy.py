@@ -112,6 +112,7 @@ def test_rows_are_grouped_filtered_and_limited(filled: TestClient) -> None:
 def test_any_text_is_a_name(stored_client: TestClient) -> None:
     """Also one that no database can store: a model, a version or a series is unknown."""
     for text in (
+        "",
         "nobody",
         "\x00",
         "%",
@@ -264,6 +265,7 @@ def test_a_wrong_parameter_is_refused(client: TestClient) -> None:
     """Also an unknown one; the pointer names it."""
     for name, text, code in (
         ("by", "version,month", "FIELD_INVALID"),
+        ("step", "", "FIELD_INVALID"),
         ("step", "0", "FIELD_INVALID"),
         ("step", "5-2", "FIELD_INVALID"),
         ("step", "first", "FIELD_INVALID"),
