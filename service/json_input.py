@@ -136,7 +136,7 @@ def reject_unknown_fields(sent: Mapping[str, Any], known: tuple[str, ...], point
     """Raise FieldUnknown for the first unknown field: a typo that is ignored gives a wrong result."""
     for name in sent:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name[:MAX_SHOWN], known, n=1)
             hint = f"Did you mean `{near[0]}`?" if near else f"The fields are {', '.join(known)}."
             raise FieldUnknown(
                 f"There is no field {describe_value(name)}.", pointer=pointer + json_pointer(name), hint=hint

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any
 
 import orjson
@@ -18,6 +17,8 @@ from service.errors import BodyTooLarge, BodyTooSlow
 from service.json_input import reject_unknown_fields
 from service.memory import BODY_BYTES, check_memory
 
+LOOP_BYTES = 1_000_000
+"""So many bytes are joined on the event loop: in less than a millisecond."""
 FEWER_SERIES = "Send fewer series at a time, or raise ALMANAC_MAX_BODY_BYTES."
 
 
@@ -77,12 +78,20 @@ async def _receive_all(receive: Receive, limit: int) -> tuple[Message, bytes]:
     message = await receive()
     if not message.get("more_body"):
         return message, message.get("body", b"")
-    body = BytesIO()  # grows as a bytearray does, but hands out what it has without a copy
-    size = body.write(message.get("body", b""))
+    chunks = [message.get("body", b"")]
+    size = len(chunks[0])
     while message.get("more_body") and size <= limit and message["type"] != "http.disconnect":
         message = await receive()
-        size += body.write(message.get("body", b""))
-    return message, body.getvalue()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+    return message, _join(chunks) if size <= LOOP_BYTES else await asyncio.to_thread(_join, chunks)
+
+
+def _join(chunks: list[bytes]) -> bytes:
+    """Return the chunks as one, and free them here: to copy megabytes takes milliseconds."""
+    body = b"".join(chunks)
+    chunks.clear()
+    return body
 
 
 def announced_bytes(request: Request) -> int:

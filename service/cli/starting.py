@@ -21,6 +21,7 @@ def prepare_process() -> None:
     use_one_arena()
     gc.disable()  # what is imported and built from now on stays: no search for garbage now, and none in it later
     _import_fastapi()
+    importlib.import_module("anyio._backends._asyncio")  # or the first stream imports it, on the event loop
 
 
 def _import_fastapi() -> None:

@@ -16,9 +16,18 @@ BLOCK_SERIES = 64
 
 def split(query: ForecastQuery) -> Iterator[ForecastQuery]:
     """Yield the query in parts of few series; the first has the errors of the request."""
-    for start in range(0, max(len(query.series), 1), BLOCK_SERIES):
-        faults = query.faults if start == 0 else ()
-        yield replace(query, series=query.series[start : start + BLOCK_SERIES], faults=faults)
+    for at in range(_count(query)):
+        yield _block(query, at)
+
+
+def _count(query: ForecastQuery) -> int:
+    return max(1, -(-len(query.series) // BLOCK_SERIES))
+
+
+def _block(query: ForecastQuery, at: int) -> ForecastQuery:
+    start = at * BLOCK_SERIES
+    series = query.series[start : start + BLOCK_SERIES]
+    return replace(query, series=series, faults=() if at else query.faults)
 
 
 async def map_blocks(threads: ThreadPool, work: Callable[[ForecastQuery], T], query: ForecastQuery) -> list[T]:
@@ -28,21 +37,21 @@ async def map_blocks(threads: ThreadPool, work: Callable[[ForecastQuery], T], qu
         QueueFull: If too many requests wait for the threads.
         Exception: The first error of `work`, once no other block is in progress.
     """
-    blocks = list(split(query))
+    blocks = _count(query)
     results: dict[int, T] = {}
-    left = iter(range(len(blocks)))  # each number is taken by one thread
+    left = iter(range(blocks))  # each number is taken by one thread
 
     def run() -> None:
         try:
             for at in left:
-                results[at] = work(blocks[at])
+                results[at] = work(_block(query, at))
         except BaseException:
             for _ in left:
                 pass
             raise
 
-    count = max(1, min(len(blocks), threads.free))
+    count = max(1, min(blocks, threads.free))
     for outcome in await asyncio.gather(*[threads.run(run) for _ in range(count)], return_exceptions=True):
         if outcome is not None:
             raise outcome
-    return [results[at] for at in range(len(blocks))]
+    return [results[at] for at in range(blocks)]

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -19,14 +20,7 @@ from service.forecasting.answer import ForecastHandler, begin, model_key
 from service.forecasting.blocks import split
 from service.forecasting.predict import check_size
 from service.forecasting.request import ForecastQuery
-from service.forecasting.response import (
-    OPTIONS,
-    ForecastResult,
-    join_response,
-    merge_results,
-    to_response,
-    write_entries,
-)
+from service.forecasting.response import OPTIONS, ForecastResult, join_response, merge_results, to_response, write_part
 from service.forecasting.routing import forecast_family
 from service.json_input import fault_at
 from service.random_ids import new_id
@@ -74,11 +68,14 @@ async def answer_bulk(
 
         caller.parsed, caller.series = time.monotonic(), len(query.series)
         family = handler.find_family(query.model, [*query.segments.values()])
-        if family is None:
-            response = await handler.respond(query, respond)
-        else:
-            result = await forecast_family(handler, query, family, threads, caller)
-            response = await threads.run(_respond, result, made)
+        try:
+            if family is None:
+                response = await handler.respond(query, respond)
+            else:
+                result = await forecast_family(handler, query, family, threads, caller)
+                response = await threads.run(_respond, result, made)
+        finally:
+            threads.discard(query.series, query.faults)
         caller.ended = time.monotonic()
         return response
 
@@ -99,9 +96,11 @@ async def _stream(  # noqa: PLR0913, PLR0917 (what `_whole` has, and the place)
         found = await threads.run(_block, handler, block, selected)
         first = replace(found, faults=[*first.faults, *found.faults])
     if not first.rows:
-        return to_response(first)
+        return await threads.run(to_response, first)
     lines = _lines(handler, selected, first, blocks)
-    return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
+    stream = _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
+    stream.at_end = partial(threads.discard, query.series, query.faults)
+    return stream
 
 
 class _Stream(StreamingResponse):
@@ -109,6 +108,7 @@ class _Stream(StreamingResponse):
 
     def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack, seconds: float) -> None:
         super().__init__(lines, media_type=media_type, headers={"X-Accel-Buffering": "no"})
+        self.at_end: Callable[[], None] = lambda: None
         self._place = place
         self._seconds = seconds
 
@@ -125,6 +125,7 @@ class _Stream(StreamingResponse):
                 raise
 
         with self._place:
+            self._place.callback(self.at_end)
             try:
                 await super().__call__(scope, receive, send_soon)
             except (OSError, ClientDisconnect):
@@ -138,25 +139,30 @@ async def _whole(
 ) -> Response:
     threads = handler.large.threads
     if made.write is None:
-        return await threads.run(
-            join_response, await handler.forecast_large(query, selected, threads, write_entries, caller)
-        )
-    result = merge_results([one for one, _ in await handler.forecast_large(query, selected, threads, _nothing, caller)])
-    if not result.rows:
-        return to_response(result)
-    return Response(await threads.run(made.write, result), media_type=made.media_type)
+        parts = await handler.forecast_large(query, selected, threads, write_part, caller)
+        return await threads.run(join_response, parts)
+    results = await handler.forecast_large(query, selected, threads, _same, caller)
+    return await threads.run(_write_once, results, made)
+
+
+def _write_once(results: list[ForecastResult], made: BulkFormat) -> Response:
+    """Return the response of all results, which are freed here: `results` is empty then."""
+    result = merge_results(results)
+    results.clear()
+    return _respond(result, made)
 
 
 def _respond(result: ForecastResult, made: BulkFormat) -> Response:
-    """Return the response of a family, all at once: its models forecast one after the other."""
+    """Return the response that is written at once, such as that of a family: its models forecast one after the other."""
     if not result.rows or not (made.lines or made.write):
         return to_response(result)
     content = _line({"model": result.body["model"]}) + _text(result) if made.write is None else made.write(result)
     return Response(content, media_type=made.media_type)
 
 
-def _nothing(_result: ForecastResult) -> None:
-    """Return None: the file is written once, of all forecasts."""
+def _same(result: ForecastResult) -> ForecastResult:
+    """Return the result: the file is written once, of all forecasts."""
+    return result
 
 
 async def _lines(

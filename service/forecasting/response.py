@@ -1,6 +1,6 @@
 """Response: forecasts and errors as the JSON of a response."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,25 +69,41 @@ def merge_results(results: Sequence[ForecastResult]) -> ForecastResult:
 
 def to_response(result: ForecastResult) -> Response:
     """Return 200 with the body, or 422 if no series has a forecast."""
-    return join_response([(result, write_entries(result))])
+    return join_response([write_part(result)])
 
 
-def join_response(parts: Sequence[tuple[ForecastResult, bytes]]) -> Response:
-    """Return the response of a request that was forecast in parts, each with its entries as JSON."""
-    faults = sorted((fault for result, _ in parts for fault in result.faults), key=index_of)
-    body, errors = parts[0][0].body, [fault.to_dict() for fault in faults]
-    forecasts = [text for _, text in parts if text]
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a response.
+
+    Attributes:
+        model: The response's `model`.
+        text: Its forecasts as JSON.
+        faults: The errors of its series without a forecast.
+    """
+
+    model: Mapping[str, Any]
+    text: bytes
+    faults: Sequence[SeriesFault]
+
+
+def join_response(parts: Sequence[Part]) -> Response:
+    """Return the response of a request that was forecast in parts."""
+    faults = sorted((fault for one in parts for fault in one.faults), key=index_of)
+    model, errors = parts[0].model, [fault.to_dict() for fault in faults]
+    forecasts = [one.text for one in parts if one.text]
     if not forecasts:
-        return problem_response(422, {**_problem_of_all(faults), **body, "errors": errors})
-    start, end = b'{"model":%b,"forecasts":[' % _dump(body["model"]), b'],"errors":%b}' % _dump(errors)
+        return problem_response(422, {**_problem_of_all(faults), "model": model, "forecasts": [], "errors": errors})
+    start, end = b'{"model":%b,"forecasts":[' % _dump(model), b'],"errors":%b}' % _dump(errors)
     between = [b","] * (2 * len(forecasts) - 1)
     between[::2] = forecasts
     return Response(b"".join([start, *between, end]), media_type="application/json")  # megabytes, copied once
 
 
-def write_entries(result: ForecastResult) -> bytes:
-    """Return the forecasts as JSON, one by one: orjson lets no other thread run until it has written all it was given."""
-    return b",".join([_dump(one) for one in result.body["forecasts"]])
+def write_part(result: ForecastResult) -> Part:
+    """Return a result with its forecasts as JSON, one by one: orjson lets no other thread run until all it got is written."""
+    text = b",".join([_dump(one) for one in result.body["forecasts"]])
+    return Part(result.body["model"], text, result.faults)
 
 
 def _dump(part: object) -> bytes:

@@ -82,18 +82,25 @@ async def forecast_family(  # noqa: PLR0913 (what `answer_family` has, and wheth
         ModelLoading: If no series has a forecast, or `whole`, and a model is still being loaded.
         HorizonInvalid, LevelInvalid, BatchTooLarge, DeadlinePassed, ClientDisconnect: As for a single model.
     """
-    groups, faults = group(query, family)
+    groups, faults = await threads.run(group, query, family)
     results, pending = list[ForecastResult](), list[ModelLoading]()
     for name, series in groups.items():
         part = replace(query, series=tuple(series), faults=(), model=name)
         try:
             results += await handler.forecast_model(part, name, threads, caller)
         except (ModelLoading, ModelRefused, ModelUnknown, NoModel) as error:
-            faults += [fault_of(index, one.id, error) for index, one in series]
+            faults += await threads.run(_faults, series, error)
             pending += [error] if isinstance(error, ModelLoading) else []
     if pending and (whole or not results):
         raise pending[0]
-    return await threads.run(_merge, family.name, results, faults)
+    merged = await threads.run(_merge, family.name, results, faults)
+    threads.discard(results, merged.rows, merged.body["forecasts"])
+    return merged
+
+
+def _faults(series: Sequence[tuple[int, Series]], error: AlmanacError) -> list[SeriesFault]:
+    """Return an error as that of each series."""
+    return [fault_of(index, one.id, error) for index, one in series]
 
 
 def _merge(family: str, results: Sequence[ForecastResult], faults: Sequence[SeriesFault]) -> ForecastResult:

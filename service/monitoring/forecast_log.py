@@ -195,12 +195,13 @@ class ForecastLog:
 
     def _remove(self, entries: list[ServedForecast]) -> None:
         """Take entries out of the batch, so that each is counted once whatever happens to the others."""
-        removed = {entry.forecast_id for entry in entries}
-        with self._lock:
-            self._numbers -= sum(entry.size for entry in entries)
-        self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
+        if entries is self._batch:
+            self._batch = []
+        else:
+            removed = {entry.forecast_id for entry in entries}
+            self._batch = [entry for entry in self._batch if entry.forecast_id not in removed]
         self._show_waiting()
-        self._thread.submit(_release, entries)
+        self._thread.submit(self._release, entries)
 
     def _show_waiting(self) -> None:
         self._metrics.forecasts_waiting.set(len(self._waiting) + len(self._batch))
@@ -215,8 +216,9 @@ class ForecastLog:
             self._database.set_error(error)
             raise
 
-
-def _release(entries: list[ServedForecast]) -> None:
-    """Free entries one by one, in a thread: freeing 2,000 of them at once would keep the event loop for milliseconds."""
-    while entries:
-        entries.pop()
+    def _release(self, entries: list[ServedForecast]) -> None:
+        """Free entries one by one, in a thread: freeing 2,000 of them at once would keep the event loop for milliseconds."""
+        while entries:
+            size = entries.pop().size
+            with self._lock:
+                self._numbers -= size

@@ -161,5 +161,6 @@ class NewestInputs:
 
 def keep_newest(inputs: dict[Key, RecentInput]) -> None:
     """Remove the inputs that were added first, so that WINDOW are left."""
-    for oldest in list(islice(inputs, max(0, len(inputs) - WINDOW))):
+    keys = list(inputs)  # at once: another thread may add some
+    for oldest in keys[: max(0, len(keys) - WINDOW)]:
         inputs.pop(oldest, None)

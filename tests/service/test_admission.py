@@ -280,7 +280,7 @@ def test_no_body_is_parsed_for_a_client_that_has_hung_up(monkeypatch: pytest.Mon
     """Its connection ends in the round of the event loop after its body came."""
     lanes = (Lane(ThreadPool(8), 8, 1.0), Lane(ThreadPool(8), 8, 1.0))
     handler = ForecastHandler(Settings(home=tmp_path), *lanes, select_model=None, record=None)  # type: ignore[arg-type]
-    monkeypatch.setattr("service.forecasting.answer.parse_envelope", lambda *_: pytest.fail("it was parsed"))
+    monkeypatch.setattr("service.forecasting.answer.parse_typed", lambda *_: pytest.fail("it was parsed"))
     gone: list[bool] = []
 
     async def run() -> None:

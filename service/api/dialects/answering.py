@@ -87,33 +87,53 @@ async def answer(request: Request, decode: Decode) -> Response:
     with handler.large.enter(handler.clients.share(caller.client, counted=1)):
         asked = await threads.run(begin, caller, decode, body, request)
         caller.check()
-        family = handler.find_family(asked.model, ())
-        name = asked.model if family is None else first_model(family)
-        selected = await select_named(service, name, tuple)
-        query = await threads.run(asked.read, selected, settings)
+        try:
+            return await _answer(service, asked, caller)
+        finally:
+            threads.discard([asked])
+
+
+async def _answer(service: Service, asked: Asked, caller: Caller) -> Response:
+    threads = service.forecasting.large.threads
+    family = service.forecasting.find_family(asked.model, ())
+    name = asked.model if family is None else first_model(family)
+    selected = await select_named(service, name, tuple)
+    query = await threads.run(asked.read, selected, service.settings)
+    try:
         if selected.starters is not None:
             selected = await select_named(service, name, query.frequencies)
         _refuse(query.faults)
+        return await _forecast(service, asked, query, selected, family, caller)
+    finally:
+        threads.discard(query.series, query.faults)
 
-        async def plan(model: SelectedModel) -> ForecastQuery:
-            return replace(await threads.run(asked.plan, query, model, settings), model=asked.model)
 
-        async def run(model: SelectedModel) -> Response:
-            planned = await plan(model)
-            caller.model, caller.series = model_key(model), len(planned.series)
-            check_size(planned, model, settings.max_numbers)
-            caller.check()
-            parts = await handler.forecast_large(planned, model, threads, lambda _result: None, caller)
-            return await write(merge_results([one for one, _ in parts]))
+async def _forecast(  # noqa: PLR0913, PLR0917 (what `_answer` has found)
+    service: Service, asked: Asked, query: ForecastQuery, selected: SelectedModel, family: Family | None, caller: Caller
+) -> Response:
+    handler, settings, threads = service.forecasting, service.settings, service.forecasting.large.threads
 
-        async def write(result: ForecastResult) -> Response:
-            _refuse(result.faults)
-            return await threads.run(asked.write, result)
+    async def plan(model: SelectedModel) -> ForecastQuery:
+        return replace(await threads.run(asked.plan, query, model, settings), model=asked.model)
 
-        if family is None:
-            return await handler.share(await plan(selected), selected, run)
-        planned = await plan(selected)
-        return await write(await forecast_family(handler, planned, family, threads, caller, whole=True))
+    async def run(model: SelectedModel) -> Response:
+        planned = await plan(model)
+        caller.model, caller.series = model_key(model), len(planned.series)
+        check_size(planned, model, settings.max_numbers)
+        caller.check()
+        parts = await handler.forecast_large(planned, model, threads, lambda result: result, caller)
+        return await write(await threads.run(merge_results, parts))
+
+    async def write(result: ForecastResult) -> Response:
+        _refuse(result.faults)
+        response = await threads.run(asked.write, result)
+        threads.discard(result.rows, result.body["forecasts"])
+        return response
+
+    if family is None:
+        return await handler.share(await plan(selected), selected, run)
+    planned = await plan(selected)
+    return await write(await forecast_family(handler, planned, family, threads, caller, whole=True))
 
 
 def first_model(family: Family) -> str:

@@ -18,6 +18,8 @@ from service.api.state import Service, service_of
 from service.errors import FieldInvalid, ModelNotFound
 from service.json_input import describe_value
 from service.monitoring.accuracy_query import AccuracyQuery, query_accuracy
+from service.selector import LoadedModel
+from service.store.database import Database
 from service.store.observations import find_series
 from service.store.scoring.score_filter import ScoreFilter
 from service.store.scoring.score_sums import GroupKey
@@ -33,10 +35,18 @@ async def accuracy(request: Request, parameters: Annotated[AccuracyParameters, Q
     """Return the accuracy of served forecasts: each step is scored once its actual value has been observed."""
     service = service_of(request)
     champions, query = list(service.catalog.champions.values()), _query(parameters)
-    found = await service.database.run(query_accuracy, query, service.backtests.find, service.recent_inputs, champions)
-    if not found["rows"]:
+    response, is_empty = await service.database.run(_answer, query, service, champions)
+    if is_empty:
         await _check_known(service, query.where)
-    return json_response(found)
+    return response
+
+
+def _answer(
+    database: Database, query: AccuracyQuery, service: Service, champions: list[LoadedModel]
+) -> tuple[Response, bool]:
+    """Return the response, and whether it has no rows; made in this thread, since it may have 10,000 of them."""
+    found = query_accuracy(database, query, service.backtests.find, service.recent_inputs, champions)
+    return json_response(found), not found["rows"]
 
 
 async def _check_known(service: Service, where: ScoreFilter) -> None:

@@ -18,6 +18,7 @@ from service.api.routes.series import unknown_series
 from service.api.schemas.observations import CountResponse, ObservationsResponse
 from service.api.state import service_of
 from service.forecasting.response import plain_finding
+from service.monitoring.metrics import Metrics
 from service.observations.parquet_export import Page, parquet_of
 from service.observations.parse import BodyOptions, ParsedObservations, parse_observations
 from service.problems import problem_response
@@ -75,23 +76,9 @@ async def observe(  # noqa: PLR0913, PLR0917 (the parameters of the URL)
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
     columns = ReadOptions((id_column,) if id_column else (), time_column, value_column, decimal, thousands, date_format)
     options = BodyOptions(request.headers.get("content-type", "").lower(), frequency, timezone, columns)
-    posted = await service.database.run(_store, body, options, service.settings.max_observations)
+    response = await service.database.run(_post, service.metrics, body, options, service.settings.max_observations)
     service.scorer.wake()
-    service.metrics.count_observations(posted.accepted, posted.refused)
-    service.metrics.count_errors(fault.finding.code for fault in posted.faults)
-    members = {
-        "accepted": posted.accepted,
-        "refused": posted.refused,
-        "series": len(posted.observations.names),
-        "errors": [fault.to_dict() for fault in posted.faults],
-        "repairs": [
-            {"id": name, "code": one.code, "detail": one.detail}
-            for name, made in posted.repairs.items()
-            for one in made
-        ],
-        "warnings": [plain_finding(one) for one in posted.warnings],
-    }
-    return json_response(members) if posted.accepted else _none_accepted(posted, members)
+    return response
 
 
 @router.get("/observations/export", summary="Export observations as Parquet", responses=EXPORT_RESPONSES)
@@ -121,6 +108,26 @@ async def count(request: Request, after: After, frequency: Frequency = None) -> 
     name = parse_frequency(frequency).name if frequency else None
     rows, series = await service_of(request).database.run(count_newer, moment, name)
     return json_response({"observations": rows, "series": series})
+
+
+def _post(database: Database, metrics: Metrics, body: bytes, options: BodyOptions, limit: int) -> Response:
+    """Store the rows of a body, and return the response; all in this thread, since a body may have many thousands of rows."""
+    posted = _store(database, body, options, limit)
+    metrics.count_observations(posted.accepted, posted.refused)
+    metrics.count_errors(fault.finding.code for fault in posted.faults)
+    members = {
+        "accepted": posted.accepted,
+        "refused": posted.refused,
+        "series": len(posted.observations.names),
+        "errors": [fault.to_dict() for fault in posted.faults],
+        "repairs": [
+            {"id": name, "code": one.code, "detail": one.detail}
+            for name, made in posted.repairs.items()
+            for one in made
+        ],
+        "warnings": [plain_finding(one) for one in posted.warnings],
+    }
+    return json_response(members) if posted.accepted else _none_accepted(posted, members)
 
 
 def _store(database: Database, body: bytes, options: BodyOptions, limit: int) -> ParsedObservations:

@@ -18,6 +18,7 @@ from service.forecasting.request import ForecastQuery, parse_envelope
 from service.forecasting.response import plain_finding
 from service.forecasting.validation import validate as validate_query
 from service.json_input import reject_unknown_fields
+from service.selector import SelectedModel
 
 router = APIRouter(tags=["forecast"])
 
@@ -47,13 +48,22 @@ async def validate(request: Request, values: Values = "false") -> Response:
     lane = service.forecasting.large
     with lane.enter():
         query, noticed = await lane.threads.run(_parse, service, body, media_type, sent)
-        selected = None
-        if query.model is not None:
-            with named_in_url(query.model, service.catalog) if "model" in sent else nullcontext():
-                selected = await service.forecasting.select_model(query.model, query.frequencies)
-        found = await lane.threads.run(validate_query, query, selected, values=values == "true")
-        findings = [plain_finding(one) for one in noticed]
-        return await lane.threads.run(json_response, {**found, "findings": findings})
+        try:
+            selected = None
+            if query.model is not None:
+                with named_in_url(query.model, service.catalog) if "model" in sent else nullcontext():
+                    selected = await service.forecasting.select_model(query.model, query.frequencies)
+            return await lane.threads.run(_answer, query, selected, noticed, values=values == "true")
+        finally:
+            lane.threads.discard(query.series, query.faults)
+
+
+def _answer(
+    query: ForecastQuery, selected: SelectedModel | None, noticed: tuple[Finding, ...], *, values: bool
+) -> Response:
+    """Return the response, made in a thread; what it is made of is freed there, too."""
+    found = validate_query(query, selected, values=values)
+    return json_response({**found, "findings": [plain_finding(one) for one in noticed]})
 
 
 def _parse(

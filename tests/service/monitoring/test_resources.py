@@ -32,7 +32,7 @@ def test_a_request_without_memory_gets_503_and_the_next_one_a_forecast(
 ) -> None:
     """It is no failure of the service; for a minute the state says so."""
     with monkeypatch.context() as patched:
-        patched.setattr("service.forecasting.answer.parse_envelope", lambda *_: bytearray(1 << 62))
+        patched.setattr("service.forecasting.answer.parse_typed", lambda *_: bytearray(1 << 62))
         refused = quiet.post("/forecast", json=FORECAST)
     states, gauges = quiet.get("/health/ready").json(), quiet.get("/metrics").text
     served = quiet.post("/forecast", json=FORECAST)
