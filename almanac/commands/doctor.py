@@ -62,6 +62,7 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> dict[str, Part
     return {
         "home": lambda: files.check_home_folder(settings),
         "keys": lambda: files.check_keys(settings),
+        "audit log": lambda: files.check_audit(settings),
         "disk": lambda: files.check_disk(settings),
         "database": lambda: databases.check_database(settings),
         "jobs": lambda: databases.check_jobs(settings, environment),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from almanac.doctor.check import Check
+from models.audit import log
 from service.api.key_file import read_keys
 from service.settings import Settings
 from service.store.database import LOW_BYTES
@@ -45,6 +46,18 @@ def check_keys(settings: Settings) -> Iterator[Check]:
         )
     else:
         yield Check("keys", "ok", f"{detail}.")
+
+
+def check_audit(settings: Settings) -> Iterator[Check]:
+    """Yield whether a line of the audit log was changed, removed or cut off."""
+    if all(one.is_intact for one in log.read(settings.home)) and log.is_whole(settings.home):
+        return
+    yield Check(
+        "audit log",
+        "warning",
+        f"A line of {settings.home / log.FILE} was changed, removed or cut off.",
+        "`almanac audit` shows where; compare it with a backup, and with the hashes in the service's log.",
+    )
 
 
 def check_disk(settings: Settings) -> Iterator[Check]:

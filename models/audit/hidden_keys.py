@@ -13,8 +13,12 @@ OWN = re.compile("alm_[A-Za-z0-9_-]{20,}")
 """Our keys, known or not."""
 SHORTEST, LONGEST, MOST_SEPARATORS = 20, 512, 16
 """Characters of a key of another form, and those in it that are neither letters nor digits."""
+MOST_PARTS = 512
+"""So many parts of a text without blanks are hashed, in half a millisecond; one with more is hidden as a whole."""
 _RUN = re.compile(rf"[!-~]{{{SHORTEST},}}")
 _START, _END = re.compile("(?<![A-Za-z0-9])(?=.)"), re.compile("(?<=.)(?![A-Za-z0-9])")
+_NO_KEY = re.compile(rf"(?<=[^A-Za-z0-9]{{{MOST_SEPARATORS}}})[^A-Za-z0-9]+(?=[^A-Za-z0-9]{{{MOST_SEPARATORS}}})")
+"""What no key reaches into from either side."""
 _DIGEST = re.compile(rb'"sha256":\s*"([0-9a-fA-F]{64})"')
 
 
@@ -56,14 +60,25 @@ def hide_keys(text: str, known: Collection[str] = ()) -> str:
 
 
 def _find(text: str, known: Collection[str]) -> Iterator[str]:
-    """Yield the keys in a text."""
-    for run in _RUN.findall(text):
-        ends = [match.start() for match in _END.finditer(run)]
-        for start in (match.start() for match in _START.finditer(run)):
-            first = bisect_left(ends, start + 1)
-            for end in islice(ends, first, first + MOST_SEPARATORS + 1):
-                if SHORTEST <= end - start <= LONGEST and _hash(run[start:end]) in known:
-                    yield run[start:end]
+    """Yield the keys in a text, and what has so many parts that it is not searched for them."""
+    for run in (one for found in _RUN.findall(text) for one in _NO_KEY.split(found)):
+        parts = list(islice(_parts(run), MOST_PARTS + 1))
+        if len(parts) > MOST_PARTS:
+            yield run
+        else:
+            yield from (part for part in parts if _hash(part) in known)
+
+
+def _parts(run: str) -> Iterator[str]:
+    """Yield what stands between two characters that are neither letters nor digits, and has the length of a key."""
+    ends = [match.start() for match in _END.finditer(run)]
+    for match in _START.finditer(run):
+        start = match.start()
+        last = bisect_left(ends, start + 1) + MOST_SEPARATORS + 1
+        for end in islice(ends, bisect_left(ends, start + SHORTEST), last):
+            if end - start > LONGEST:
+                break
+            yield run[start:end]
 
 
 def _hash(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Audit log: a file in ALMANAC_HOME to which lines are only appended; each has the hash of the line before it."""
+"""Audit log: a file in ALMANAC_HOME to which lines are only appended; each has the hash of the line before it.
+
+A second file has the number and the hash of the newest line, so that a log that was cut off at its end shows it.
+"""
 
 import fcntl
 import getpass
@@ -6,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +17,7 @@ from typing import IO, Any
 
 from models.audit.hidden_keys import KnownKeys, hide_keys, key_file
 
-FILE = "audit.jsonl"
+FILE, END_FILE = "audit.jsonl", "audit.end"
 LONGEST_LINE = 65_536
 FIRST = "0" * 64
 """What the first line has as the hash of the line before it."""
@@ -34,8 +38,24 @@ class AuditLine:
     is_intact: bool
 
 
-def record(home: Path, actor: str, action: str, **details: str | int | None) -> None:
-    """Append a line; several processes may do so at once. Raise FileNotFoundError without a home: none is created.
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of the log.
+
+    Attributes:
+        lines: How many lines there are.
+        hash: SHA-256 of the newest, in hexadecimal digits.
+    """
+
+    lines: int
+    hash: str
+
+
+def record(home: Path, actor: str, action: str, **details: str | int | None) -> End:
+    """Append a line, and return the new end; several processes may do so at once.
+
+    A line after an end that was cut off has the hash of what was there: it does not follow the line that is before it now.
+    Raise FileNotFoundError without a home: none is created.
 
     Args:
         home: ALMANAC_HOME; one that has vanished, such as an unmounted volume, must not come back empty.
@@ -48,15 +68,17 @@ def record(home: Path, actor: str, action: str, **details: str | int | None) -> 
     descriptor = os.open(home / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        last, before = _last_line(file), read_end(home)
+        if before is None or _is_end(before, last):
+            before = End(_count(file) if before is None else before.lines + (before.hash != _hash(last)), _hash(last))
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {
-            "time": now,
-            "actor": hide_keys(actor, known),
-            "action": action,
-            **details,
-            "previous": _hash(_last_line(file)),
-        }
-        file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        data = {"time": now, "actor": hide_keys(actor, known), "action": action, **details, "previous": before.hash}
+        line = json.dumps(data, ensure_ascii=False).encode()
+        file.write(line + b"\n")
+        file.flush()
+        end = End(before.lines + 1, _hash(line))
+        _write_end(home, end)
+        return end
 
 
 def record_own(home: Path, action: str, **details: str | int | None) -> None:
@@ -79,6 +101,48 @@ def read(home: Path) -> Iterator[AuditLine]:
             data = {}
         yield AuditLine(number, data, data.get("previous") == previous)
         previous = _hash(line)
+
+
+def read_end(home: Path) -> End | None:
+    """Return the end as it was when a line was last appended; None before the first, and of a file that cannot be read."""
+    try:
+        lines, digest = (home / END_FILE).read_text().split()
+        return End(int(lines), digest)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def is_whole(home: Path) -> bool:
+    """Return whether the newest line is the one that was appended last; True if nothing is known of that."""
+    end = read_end(home)
+    try:
+        with (home / FILE).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return end is None or _is_end(end, _last_line(file))
+    except FileNotFoundError:
+        return end is None
+
+
+def _is_end(end: End, last: bytes) -> bool:
+    """Return whether a line is the last one, or the one after it: a process may be killed before it has written the end."""
+    if _hash(last) == end.hash:
+        return True
+    with suppress(ValueError, AttributeError):
+        return bool(json.loads(last).get("previous") == end.hash)
+    return False
+
+
+def _write_end(home: Path, end: End) -> None:
+    """Replace the file of the end at once; only its owner may read it."""
+    descriptor = os.open(home / f"{END_FILE}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{end.lines} {end.hash}\n")
+    (home / f"{END_FILE}.new").replace(home / END_FILE)
+
+
+def _count(file: IO[bytes]) -> int:
+    file.seek(0)
+    return sum(1 for _ in file)
 
 
 def _last_line(file: IO[bytes]) -> bytes:

@@ -22,6 +22,7 @@ async def audit(request: Request, action: str, **details: str | int | None) -> N
     """Append a line about what a request has done; that it cannot be written is logged, since it is done by then."""
     actor = actor_of(request)
     try:
-        await asyncio.to_thread(log.record, service_of(request).settings.home, actor, action, **details)
+        end = await asyncio.to_thread(log.record, service_of(request).settings.home, actor, action, **details)
+        logger.info("audit log: %s", action, extra={"fields": {"actor": actor, "line": end.lines, "hash": end.hash}})
     except OSError as error:
         logger.error("the audit log cannot be written (%s): %s by %s", error, action, actor)  # noqa: TRY400 (no traceback)

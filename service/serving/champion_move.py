@@ -97,7 +97,8 @@ class ChampionMove:
     def _record(self, home: Path, alias: str, version: str) -> None:
         details = {"model": self.name, "alias": alias, "version": version, "reason": self.reason}
         try:
-            log.record(home, self.actor, "alias.set", **details)
+            end = log.record(home, self.actor, "alias.set", **details)
+            logger.info("audit log: alias.set", extra={"fields": {**details, "line": end.lines, "hash": end.hash}})
         except OSError as error:  # the alias has moved already
             logger.error("the audit log cannot be written (%s): %s", error, details)  # noqa: TRY400 (no traceback)
 

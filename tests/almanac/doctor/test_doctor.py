@@ -24,6 +24,7 @@ from almanac.doctor.databases import check_clock, check_database, check_jobs, ch
 from almanac.doctor.registry import Champion, check_artifact, check_date, check_registry
 from almanac.doctor.service import check_service
 from models import artifact
+from models.audit import log
 from service.settings import Settings
 from service.store.tables import HEAD
 from tests.service.home import Artifacts, ServiceHome
@@ -156,6 +157,18 @@ def test_keys_that_others_can_write_and_those_that_have_expired(settings: Settin
 
     assert (expired.state, "old" in expired.detail) == ("warning", True)
     assert (fault.state, "chmod 600" in fault.remedy) == ("error", True)
+
+
+def test_an_audit_log_that_was_cut_off_is_a_warning(settings: Settings) -> None:
+    """A whole one is no line of the report."""
+    log.record_own(settings.home, "key.add")
+    whole = list(files.check_audit(settings))
+    (settings.home / log.FILE).write_bytes(b"")
+
+    found = only("audit log", lambda: files.check_audit(settings))
+
+    assert whole == []
+    assert (found.state, "almanac audit" in found.remedy) == ("warning", True)
 
 
 @pytest.mark.parametrize(("free", "state"), [(500_000_000, "warning"), (1_000_000, "error")])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.audit import hidden_keys
 from models.audit.hidden_keys import HIDDEN, KnownKeys, hide_keys
 
 OWN = "q+B/8dPz" * 5 + "A=="
@@ -21,6 +22,21 @@ def test_a_known_key_is_hidden_and_nothing_else(key: str, text: str) -> None:
     beside = "temperatures-of-the-last-century " + "f0" * 16
 
     assert hide_keys(f"{text.format(key, key)} {beside}", known) == f"{text.format(HIDDEN, HIDDEN)} {beside}"
+
+
+@pytest.mark.parametrize("text", ["/" * 4_000, "a-" * 2_000, "/".join("abc") * 800])
+def test_few_parts_of_a_text_without_words_are_hashed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """One that has many is hidden as a whole, or has none that is long enough."""
+    count = [0]
+
+    def count_hash(_part: str) -> str:
+        count[0] += 1
+        return ""
+
+    monkeypatch.setattr(hidden_keys, "_hash", count_hash)
+
+    assert hide_keys(text, {"0" * 64}) == (text if text.startswith("//") else HIDDEN)
+    assert count[0] == 0
 
 
 def test_a_changed_file_has_other_keys(tmp_path: Path) -> None:

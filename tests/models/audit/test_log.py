@@ -66,3 +66,47 @@ def test_no_key_is_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (line,) = log.read(tmp_path)
     assert line.data["actor"] == f"key:{HIDDEN}"
     assert (line.data["schedule"], line.data["reason"]) == (HIDDEN, f"as {HIDDEN}, not {HIDDEN}.")
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_an_end_that_was_cut_off_is_seen_for_good(tmp_path: Path, left: int) -> None:
+    """At once, and by the line that comes next, which does not follow."""
+    for action in ("first", "second", "third"):
+        end = log.record(tmp_path, "user:me", action)
+    path = tmp_path / log.FILE
+    whole = log.is_whole(tmp_path), log.read_end(tmp_path)
+
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:left]))
+
+    assert whole == (True, end)
+    assert end.lines == 3
+    assert not log.is_whole(tmp_path)
+    assert log.record(tmp_path, "user:me", "fourth").lines == 4
+    assert [line.is_intact for line in log.read(tmp_path)] == [True] * left + [False]
+    assert log.is_whole(tmp_path)
+
+
+def test_a_last_line_that_was_changed_is_no_end(tmp_path: Path) -> None:
+    """Nor is a log that is gone."""
+    log.record_own(tmp_path, "first")
+    path = tmp_path / log.FILE
+    path.write_text(path.read_text().replace("first", "other"))
+
+    assert not log.is_whole(tmp_path)
+    path.unlink()
+    assert not log.is_whole(tmp_path)
+
+
+def test_a_process_that_was_killed_before_the_end_was_written_cuts_off_nothing(tmp_path: Path) -> None:
+    """Its line follows the one that the end is of; nothing is known of a log from before there were ends."""
+    log.record_own(tmp_path, "first")
+    before = (tmp_path / log.END_FILE).read_text()
+    log.record_own(tmp_path, "second")
+    (tmp_path / log.END_FILE).write_text(before)
+
+    assert log.is_whole(tmp_path)
+    assert log.record(tmp_path, "user:me", "third").lines == 3
+    (tmp_path / log.END_FILE).unlink()
+    assert log.is_whole(tmp_path)
+    assert log.record(tmp_path, "user:me", "fourth").lines == 4
+    assert all(line.is_intact for line in log.read(tmp_path))
