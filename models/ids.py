@@ -1,5 +1,6 @@
 """Ids: how the id of a series is read, the same in files, requests and addresses."""
 
+import re
 import unicodedata
 
 BLANKS = (
@@ -21,3 +22,21 @@ def plain_id(text: str) -> str:
 DOT_SEGMENTS = frozenset({".", ".."})
 """No ids: browsers and HTTP clients take them out of an address, so nobody could ask for the series (RFC 3986, 5.2.4)."""
 DOTS_HINT = "Give the series another id: `.` and `..` have no address of their own in the API."
+
+MAX_ID_LENGTH = 256
+FORECAST = "/forecast"
+"""No id ends so: its address would be that of another series' forecast."""
+ID_HINT = f"Send text of 1 to {MAX_ID_LENGTH} characters, not only blanks, without control characters and without {FORECAST} at the end."
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of surrogate pairs, which no file and no database has."""
+
+
+def is_id(name: str) -> bool:
+    """Return whether a plain id, which is not empty, may be the id of a series in the API; `id_hint` says what may."""
+    refused = len(name) > MAX_ID_LENGTH or _CONTROL.search(name) or name.endswith(FORECAST) or name in DOT_SEGMENTS
+    return not refused
+
+
+def id_hint(name: str) -> str:
+    """Return what to send in place of a plain id that is refused."""
+    return DOTS_HINT if name in DOT_SEGMENTS else ID_HINT

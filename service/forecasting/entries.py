@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from models.errors import AlmanacError, SeriesDuplicated, SeriesTooLong
-from models.ids import DOT_SEGMENTS, DOTS_HINT, plain_id
+from models.ids import MAX_ID_LENGTH, id_hint, is_id, plain_id
 from models.irregular.bounds import read_bounds, tighter
 from models.irregular.grid_placement import MISSING
 from models.series import Series
 from service.errors import FieldInvalid, FieldMissing
 from service.forecasting.request import Entries, ForecastQuery, check_choice, parse_envelope
-from service.forecasting.schema import MAX_ID_LENGTH, SeriesRequest, plain_bounds
+from service.forecasting.schema import SeriesRequest, plain_bounds
 from service.json_input import SeriesFault, describe_value, fault_of, invalid_field, reject_unknown_fields
 from service.settings import Settings
 
@@ -71,8 +71,8 @@ def _batch(
             unnamed.add(index)
             series_id = _free_id(index, given)
         try:
-            if series_id in DOT_SEGMENTS:
-                raise FieldInvalid(f"The id is {describe_value(series_id)}.", pointer="/id", hint=DOTS_HINT)
+            if not is_id(series_id):
+                raise FieldInvalid(f"The id is {describe_value(series_id)}.", pointer="/id", hint=id_hint(series_id))
             if series_id in taken:
                 raise SeriesDuplicated(
                     f"The id {describe_value(series_id)} occurs twice.",

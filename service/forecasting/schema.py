@@ -8,9 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from models.forecasting.sampling import MOST_PATHS, MOST_WINDOWS
+from models.ids import MAX_ID_LENGTH
 from service.json_input import StrictModel
-
-MAX_ID_LENGTH = 256
 
 
 class Bounds(StrictModel):

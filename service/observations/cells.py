@@ -1,6 +1,5 @@
 """Cells: ids, values and timestamps of a body as arrays, and an error for each cell that is wrong."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,15 +10,11 @@ from numpy.typing import NDArray
 from models.calendar.timestamps import NO_OFFSET, Timestamps
 from models.calendar.zoned_grid import parse_timestamp
 from models.errors import AlmanacError, SeriesInfinite, SeriesNotNumeric, TimestampInvalid
-from models.ids import DOT_SEGMENTS, DOTS_HINT, plain_id
+from models.ids import ID_HINT, id_hint, is_id, plain_id
 from service.errors import FieldInvalid, FieldMissing
-from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import describe_value
 from service.observations.columns import Faults
 
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-FORECAST = "/forecast"
-"""An id cannot end so: GET /series/{id} would be the address of another series' forecast."""
 PLAIN_NUMBERS = {float, int, type(None)}
 NUMBER_HINT = "Send a number, or null for a gap."
 TIMESTAMP_HINT = "Send ISO 8601 text such as 2024-01-31."
@@ -87,23 +82,13 @@ def parse_stamps(
 def _read_id(text: str) -> str:
     """Return an id as it is stored, "" if it cannot be."""
     name = plain_id(text)
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return ""
-    refused = len(name) > MAX_ID_LENGTH or CONTROL.search(name) or name.endswith(FORECAST) or name in DOT_SEGMENTS
-    return "" if refused else name
+    return name if is_id(name) else ""
 
 
 def _id_error(sent: object) -> AlmanacError:
     if sent is MISSING or sent is None:
         return FieldMissing("`id` is missing.", pointer="id", hint="Name the series.")
-    if isinstance(sent, str) and plain_id(sent) in DOT_SEGMENTS:
-        return FieldInvalid(f"`id` is {_shown(sent)}.", pointer="id", hint=DOTS_HINT)
-    hint = (
-        f"Send text of 1 to {MAX_ID_LENGTH} characters, not only blanks, without control characters and without {FORECAST} "
-        "at the end."
-    )
+    hint = id_hint(plain_id(sent)) if isinstance(sent, str) else ID_HINT
     return FieldInvalid(f"`id` is {_shown(sent)}.", pointer="id", hint=hint)
 
 

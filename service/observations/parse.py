@@ -11,10 +11,10 @@ from models.calendar.timestamps import load_timezone
 from models.calendar.zoned_grid import parse_frequency
 from models.columns import NAMES, find_column
 from models.errors import AlmanacError, Finding
+from models.ids import MAX_ID_LENGTH
 from models.irregular.repairs import Repair
 from models.tables.options import ReadOptions
 from service.errors import FieldInvalid, FieldMissing
-from service.forecasting.schema import MAX_ID_LENGTH
 from service.json_input import SeriesFault, describe_value, fault_at, invalid_field, parse_object, reject_unknown_fields
 from service.observations.cells import MISSING, parse_ids, parse_stamps, parse_values
 from service.observations.columns import Faults, RawColumns, check_count

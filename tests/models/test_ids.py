@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.ids import plain_id
+from models.ids import ID_HINT, MAX_ID_LENGTH, plain_id
 from models.tables.ids import read_ids
 from service.forecasting.entries import given_ids, parse_one_by_one
 from service.forecasting.request import parse_options
@@ -46,6 +46,20 @@ def test_an_id_of_blanks_is_none() -> None:
     faults: dict[int, Any] = {}
     parse_ids(blanks, faults)
     assert [*faults] == [*range(len(blanks))]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\x9fb", "a\nb", "a/forecast", "a" * (MAX_ID_LENGTH + 1), "a\ud800"])
+def test_forecasts_refuse_the_ids_that_observations_refuse(name: str) -> None:
+    """With the same hint, as that series' error; what is only unusual is an id."""
+    faults: dict[int, Any] = {}
+    parse_ids(["../../x", name, "/etc/passwd", "a/forecasts"], faults)
+    entries = [{"id": one, "values": [1, 2]} for one in ("../../x", name, "/etc/passwd", "a/forecasts")]
+    found = parse_one_by_one(parse_options({"horizon": 1}, 10), entries, set(), Settings())
+
+    assert [*faults] == [1]
+    assert [one.finding.pointer for one in found.faults] == ["/series/1/id"]
+    if len(name) <= MAX_ID_LENGTH:
+        assert faults[1].hint == found.faults[0].finding.hint == ID_HINT
 
 
 @pytest.mark.parametrize("dots", [".", "..", " ..\t"])
