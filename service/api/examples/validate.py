@@ -27,7 +27,7 @@ VALIDATE_BODY: dict[str, Any] = {
     },
 }
 VALIDATED: dict[str, Any] = {
-    "model": None,
+    "model": {"name": "temperatures", "version": "1", "alias": "champion", "run_id": None},
     "series": [
         {
             "id": "a",
@@ -40,7 +40,14 @@ VALIDATED: dict[str, Any] = {
             "gaps": 1,
             "repairs": [{"code": "GAP_INSERTED", "index": 3}],
             "repair_counts": {"GAP_INSERTED": 1},
-            "warnings": [],
+            "warnings": [
+                {
+                    "code": "CONTEXT_SHORT",
+                    "detail": "The context has 4 observed values; forecasts are more reliable with 24 or more.",
+                    "pointer": "/series/0/values",
+                    "hint": "Send a longer history.",
+                }
+            ],
         }
     ],
     "errors": [

@@ -1,12 +1,12 @@
 """POST /validate: how the service understands series; nothing is forecast or stored."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from models.errors import Finding
+from models.errors import AlmanacError, Finding
 from service.api.examples.validate import VALIDATE_BODY, VALIDATE_RESPONSES
 from service.api.http import json_response, read_body
 from service.api.named_models import named_in_url
@@ -38,9 +38,10 @@ Values = Annotated[
 async def validate(request: Request, values: Values = "false") -> Response:
     """Return frequency, start, end, gaps, repairs and warnings of each series, or the error that POST /forecast has for it.
 
-    The body is that of POST /forecast; its horizon may be left out. With `model` the series are also checked against what
-    that model reads. A CSV or Parquet file is read as for a training: one row for each series and timestamp, or a column for
-    each series. A single column of numbers is a series without dates. Nothing is forecast or stored.
+    The body is that of POST /forecast; its horizon may be left out. The series are also checked against what the model reads
+    that would answer there. A CSV or Parquet file is read as for a training: one row for each series and timestamp, or a column
+    for each series, and checked against a model only if it is named. A single column of numbers is a series without dates.
+    Nothing is forecast or stored.
     """
     service, media_type = service_of(request), request.headers.get("content-type", "").lower()
     body = await read_body(request, service.settings.max_body_bytes, service.settings.body_timeout_seconds)
@@ -49,13 +50,27 @@ async def validate(request: Request, values: Values = "false") -> Response:
     with lane.enter():
         query, noticed = await lane.threads.run(_parse, service, body, media_type, sent)
         try:
-            selected = None
-            if query.model is not None:
-                with named_in_url(query.model, service.catalog) if "model" in sent else nullcontext():
-                    selected = await service.forecasting.select_model(query.model, query.frequencies)
+            selected = await _select(service, query, is_file=_is_file(media_type))
             return await lane.threads.run(_answer, query, selected, noticed, values=values == "true")
         finally:
             lane.threads.discard(query.series, query.faults)
+
+
+async def _select(service: Service, query: ForecastQuery, *, is_file: bool) -> SelectedModel | None:
+    """Return the model that the request names, else the default one if it can answer; a file may be one to train with."""
+    select = service.forecasting.select_model
+    if query.model is not None:
+        with named_in_url(query.model, service.catalog) if is_file else nullcontext():
+            return await select(query.model, query.frequencies)
+    if not is_file:
+        with suppress(AlmanacError):  # POST /forecast has it; what is read is the same
+            if service.forecasting.find_family(None, [*query.segments.values()]) is None:
+                return await select(None, query.frequencies)
+    return None
+
+
+def _is_file(media_type: str) -> bool:
+    return media_type.partition(";")[0].strip() in FILE_TYPES
 
 
 def _answer(
@@ -70,7 +85,7 @@ def _parse(
     service: Service, body: bytes, media_type: str, sent: dict[str, str]
 ) -> tuple[ForecastQuery, tuple[Finding, ...]]:
     """Return the query of a body, and what was noticed in a file; raises an AlmanacError if the whole body is wrong."""
-    if media_type.partition(";")[0].strip() in FILE_TYPES:
+    if _is_file(media_type):
         from service.api.table_input import parse_table
 
         return parse_table(body, media_type, sent, service.settings)

@@ -35,7 +35,10 @@ class ValidatedSeries(BaseModel):
 class ValidationResponse(BaseModel):
     """What the service understands; nothing is forecast or stored."""
 
-    model: ModelIdentity | None = Field(description="The model of the request, if it names one.")
+    model: ModelIdentity | None = Field(
+        description="The model that the series were checked against: that of the request, or the default one if it can answer; null for "
+        "a file without `model`."
+    )
     series: list[ValidatedSeries]
     errors: list[SeriesErrorEntry] = Field(description="Of the series that cannot be forecast.")
     findings: list[RequestFinding] = Field(
