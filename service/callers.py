@@ -16,6 +16,9 @@ CALLER = "almanac.caller"
 """Where it has the Caller, if it asks for forecasts."""
 TRANSPORT = "almanac.transport"
 """Where the state of a request's scope has its connection."""
+RUN_DEADLINES = 10
+"""So many times its deadline a request may run once it has begun: what was computed for it would be lost, but a client that waits
+for hours must not keep the others from their turn. One that hangs up ends its request at once."""
 ARRIVED = "almanac.arrived"
 """Is in that state once the whole request has arrived: nothing has to wait for its body then."""
 
@@ -30,7 +33,9 @@ class Caller:
         arrived: Time of the monotonic clock at which its body was complete.
         deadline: When it is not begun any more, by the same clock.
         parsed: When its body was parsed, 0 if it was not; so are the next two.
-        began: When the networks began to run for it; from then on it has no deadline.
+        began: When the networks began to run for it; from then on it has RUN_DEADLINES times as long.
+        seconds: How long after its arrival its deadline is.
+        done: How many of its series have been forecast.
         ended: When its response was ready.
         model: Name and version of the model that answered.
         series: How many series it asked for.
@@ -42,6 +47,8 @@ class Caller:
     deadline: float = math.inf
     parsed: float = 0.0
     began: float = 0.0
+    seconds: float = math.inf
+    done: int = 0
     ended: float = 0.0
     model: tuple[str, str] | None = None
     series: int = 0
@@ -55,7 +62,7 @@ class Caller:
     def start(self, seconds: float) -> None:
         """Start the time until the deadline: the body is complete."""
         self.arrived = time.monotonic()
-        self.deadline = self.arrived + seconds
+        self.seconds, self.deadline = seconds, self.arrived + seconds
 
     @classmethod
     def of(cls, scope: MutableMapping[str, Any]) -> Self:
@@ -65,9 +72,15 @@ class Caller:
         return cls(client, None if transport is None else transport.is_closing)
 
     def fault(self) -> Exception | None:
-        """Return why no more work on the request need begin, or None: its client is gone, or its time has passed before its run."""
+        """Return why no more work on the request need begin, or None: its client is gone, or its time has passed."""
         if self.is_gone is not None and self.is_gone():
             return ClientDisconnect()
+        if self.began and time.monotonic() > self.began + RUN_DEADLINES * self.seconds:
+            return DeadlinePassed(
+                f"The request was ended after {RUN_DEADLINES * self.seconds:g} s: {self.done} of {self.series} series were forecast.",
+                hint="Send fewer series at a time, or take the forecasts as they are made (Accept: application/x-ndjson). Or raise "
+                f"ALMANAC_DEADLINE_SECONDS: a request that has begun may take {RUN_DEADLINES} times as long.",
+            )
         if not self.began and self.deadline < math.inf and time.monotonic() > self.deadline:
             return DeadlinePassed(
                 "The request waited until its deadline, and was not begun.",

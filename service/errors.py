@@ -276,7 +276,7 @@ class RateExceeded(QueueFull):
 
 
 class DeadlinePassed(ServiceError):
-    """A request that waited until its deadline; no work on it begins."""
+    """A request that waited until its deadline, or ran for many times as long; no more work on it begins."""
 
     code = "DEADLINE_PASSED"
 

@@ -135,7 +135,8 @@ class Settings(BaseSettings):
         max_wait_seconds: Expected wait beyond which a forecast is refused (429); large ones may wait ten times as long.
         rate: Most requests of a client, by its key or address, such as `100/second` or `1000/minute`; by default any number.
             Each process counts its own.
-        deadline_seconds: How long after its body a request may wait until it begins; then it is refused (503).
+        deadline_seconds: How long after its body a request may wait until it begins; then it is refused (503). Once it has begun it
+            may take ten times as long.
         max_queue: Large requests that may wait for a thread, and as many for the database; several workers share it.
         max_ledger: Forecasts that may wait to be written to the forecast log; further ones are lost, and counted; several
             workers share it.

@@ -233,7 +233,7 @@ class ForecastHandler:
         Raises:
             HorizonInvalid, LevelInvalid: If the model supports no forecast of these steps or levels.
             BatchTooLarge: If the forecasts take too many numbers, those of closed hours included.
-            DeadlinePassed: If it is too late for the first block.
+            DeadlinePassed: If it is too late for the first block, or much too late for the next.
             ClientDisconnect: If nobody waits for the next block.
         """
         caller = caller or Caller()
@@ -261,7 +261,10 @@ class ForecastHandler:
         self, selected: SelectedModel, write: Callable[[ForecastResult], T], query: ForecastQuery, caller: Caller
     ) -> T:
         self.begin_run(caller)
-        return write(self.forecast_block(query, selected))
+        written = write(self.forecast_block(query, selected))
+        with self._beginning:
+            caller.done += len(query.series)
+        return written
 
     def _compute_batch(self, batch: Sequence[Waiting]) -> list[Outcome]:
         """Return the responses to requests to one model, or their errors; if one breaks the batch, each runs alone."""

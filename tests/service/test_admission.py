@@ -4,14 +4,14 @@ import asyncio
 import time
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.requests import ClientDisconnect
 
 from service.admission import ALWAYS_ADMITTED, LOOP_SECONDS, Costs, Lane, Turns, parse_seconds
 from service.api.rates import Rates
-from service.callers import Caller, Clients, Share
+from service.callers import RUN_DEADLINES, Caller, Clients, Share
 from service.errors import DeadlinePassed, QueueFull
 from service.forecasting.answer import NOTICED_BYTES, REFUSAL_PAUSES, REFUSAL_SECONDS, ForecastHandler
 from service.forecasting.blocks import BLOCK_SERIES
@@ -274,6 +274,28 @@ def test_a_rate_counts_each_client_by_itself() -> None:
     assert rates.check("c", "1/hour") is None
     assert rates.check("c", "1/hour") is not None
     assert Rates(None).check("a") is None
+
+
+def test_a_large_request_does_not_run_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It ends between two blocks when many times its deadline have passed, and says how far it came."""
+    lanes, missing = (Lane(ThreadPool(8), 8, 1.0), Lane(ThreadPool(8, threads=1), 8, 1.0)), cast("Any", None)
+    handler = ForecastHandler(Settings(home=tmp_path), *lanes, missing, missing)
+    caller = Caller(series=3 * BLOCK_SERIES)
+    caller.start(30)
+
+    def forecast(_handler: ForecastHandler, _query: ForecastQuery, _selected: object) -> None:
+        if caller.done:
+            caller.began -= RUN_DEADLINES * 30
+
+    monkeypatch.setattr(ForecastHandler, "forecast_block", forecast)
+    monkeypatch.setattr("service.forecasting.answer.check_parts", lambda *_: None)
+    query = ForecastQuery(((0, missing),) * caller.series, 1, (), (), None)
+
+    with pytest.raises(DeadlinePassed, match="after 300 s: 128 of 192 series were forecast") as ended:
+        asyncio.run(handler.forecast_large(query, missing, lanes[1].threads, lambda _one: None, caller))
+    handler.close()
+
+    assert "application/x-ndjson" in ended.value.hint
 
 
 def test_no_body_is_parsed_for_a_client_that_has_hung_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
