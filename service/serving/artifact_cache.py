@@ -19,10 +19,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import orjson
 
-from models.artifact import MOST_NETWORK_BYTES, check_file
+from models.artifact import MOST_NETWORK_BYTES, STORED_HINT, check_file
 from models.errors import ArtifactIncomplete
 from service.serving.registry_index import FOREIGN, RegistryIndex
 
@@ -198,6 +200,21 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def refuse_links(uri: str) -> None:
+    """Raise ArtifactIncomplete for a symbolic link in a registered folder of this machine: a download has a file in its place.
+
+    The folder itself may be behind one. Of an artifact that a server hands out nothing is known: it sends files.
+    """
+    place = urlsplit(uri)
+    if place.scheme not in {"", "file"}:
+        return
+    folder = Path(url2pathname(place.path))
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            name = path.relative_to(folder).as_posix()
+            raise ArtifactIncomplete(f"{name} is a symbolic link, which is never followed.", hint=STORED_HINT)
 
 
 def find_artifact(download: Path) -> Path:

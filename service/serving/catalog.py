@@ -9,7 +9,7 @@ from models import starters
 from models.calendar.zoned_grid import Frequency
 from models.errors import AlmanacError, ModelUnknown
 from models.names import CHALLENGER, CHAMPION
-from service.errors import DefaultUnknown, ModelLoading
+from service.errors import DefaultUnknown, ModelLoading, ModelRefused
 from service.selector import LoadedModel, SelectedModel, Selector
 from service.serving import unavailable
 from service.serving.artifact_cache import ArtifactCache
@@ -105,7 +105,7 @@ class Catalog:
             return unavailable.unknown_default(self._default, error)
         except AlmanacError as error:
             return error
-        return None if isinstance(found, SelectedModel) else unavailable.loading(f"model {self._default.name}")
+        return None if isinstance(found, SelectedModel) else self._not_loaded(self._default.name, found)
 
     async def select(self, text: str | None, frequencies: Callable[[], Iterable[Frequency]] = tuple) -> SelectedModel:
         """Return the version for a request, loading it if it is in the cache but not in memory.
@@ -131,7 +131,12 @@ class Catalog:
             raise (error if text is not None else unavailable.unknown_default(selector, error)) from error
         if isinstance(found, SelectedModel):
             return found
-        return SelectedModel(await self._load(selector.name, found), selector.alias)
+        try:
+            return SelectedModel(await self._load(selector.name, found), selector.alias)
+        except ModelRefused as error:
+            if text is not None:
+                raise
+            raise unavailable.refused_champion(selector.name, found, error.detail) from error
 
     def challenger(self, name: str) -> SelectedModel | None:
         """Return the challenger of a model if it is in memory and is not the champion."""
@@ -180,9 +185,12 @@ class Catalog:
             await self._promote(name)
 
     def _warn(self) -> None:
-        """Log once that the default is not registered, or that the starter answers because nothing is."""
+        """Log once that the default is not registered or cannot be loaded, or that the starter answers because nothing is."""
         error = self.readiness_error()
-        warning = f"{error.detail} {error.hint}" if isinstance(error, DefaultUnknown) else ""
+        is_said = isinstance(error, DefaultUnknown) or (
+            isinstance(error, ModelRefused) and not self._starter_is_default()
+        )
+        warning = f"{error.detail} {error.hint}" if error is not None and is_said else ""
         if self._default is None and error is None and self._starter_is_default():
             reason = REASONS.get(self.index.state, "No model is registered")
             warning = f"{reason}: the starter answers requests that name no model."
@@ -225,8 +233,17 @@ class Catalog:
             return self._is_starter(self._default)
         return not self._champions and self._no_champion() is None
 
+    def _not_loaded(self, name: str, number: str) -> AlmanacError:
+        """Return why a version that is not in memory cannot answer requests without `model`."""
+        version = self._registered(name, number)
+        if version is not None and version.error:
+            return unavailable.refused_champion(name, number, unavailable.refused(name, number, version.error).detail)
+        if version is not None and (detail := self.loader.load_error(version.digest)):
+            return unavailable.refused_champion(name, number, detail)
+        return unavailable.loading(f"model {name}")
+
     def _no_champion(self) -> AlmanacError | None:
-        return unavailable.no_champion(self.index, self.loader.refusals())
+        return unavailable.no_champion(self.index, self.loader.load_error)
 
     def _selector(self, text: str | None) -> Selector:
         if text is not None:

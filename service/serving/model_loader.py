@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,10 +80,6 @@ class ModelLoader:
         """Return every version in memory."""
         return list(self._loaded.values())
 
-    def refusals(self) -> Iterable[ModelRefused]:
-        """Return the error of each artifact that could not be loaded."""
-        return self._refused.values()
-
     def load_error(self, digest: str | None) -> str:
         """Return why an artifact could not be loaded, "" if it did not fail."""
         refused = self._refused.get(digest or "")
@@ -145,7 +141,7 @@ class ModelLoader:
             self._fetch(name, number)
             raise loading(f"model {name}/{number}")
         if version.digest in self._refused:
-            raise self._refused[version.digest]
+            raise _again(self._refused[version.digest])
         forecaster, seconds = await self._open(name, number, version.digest)
         megabytes = await asyncio.to_thread(_megabytes, self._cache.path(version.digest))
         model = LoadedModel(name, number, version.run_id, forecaster, datetime.now(UTC), seconds, megabytes)
@@ -171,7 +167,7 @@ class ModelLoader:
             self._on_load(name, "failed")
             detail = f"{name}/{number} cannot be served: {error.detail}"
             self._refused[digest] = ModelRefused(detail, pointer="/model", hint=error.hint)
-            raise self._refused[digest] from error
+            raise _again(self._refused[digest]) from error
 
     def is_too_slow(self, model: LoadedModel, current: LoadedModel) -> bool:
         """Return whether a new champion is too slow to replace the one in memory; it is logged and counted once."""
@@ -205,6 +201,11 @@ class ModelLoader:
             if len(self._loaded) <= self._limits.versions and megabytes <= self._limits.megabytes:
                 return
             del self._loaded[key]
+
+
+def _again(error: ModelRefused) -> ModelRefused:
+    """Return an error anew: one that is raised again and again holds the frames of each request that it was raised in."""
+    return ModelRefused(error.detail, pointer=error.pointer, hint=error.hint)
 
 
 def _load_and_time(folder: Path) -> tuple[Forecaster, float]:

@@ -87,6 +87,11 @@ class RegisteredModel:
         champion = self.champion
         return champion is None or champion.digest is not None or champion.error != ""
 
+    @property
+    def champion_digest(self) -> str | None:
+        """Return the digest of the champion's artifact, None if there is none in the cache."""
+        return self.champion.digest if self.champion else None
+
     def has_champion(self) -> bool:
         """Return whether there is a champion that is an Almanac model."""
         return self.champion is not None and not self.champion.error

@@ -28,7 +28,7 @@ from models.errors import ArtifactIncomplete, ModelUnknown, RegistryError, Regis
 from models.jobs.database import SQLITE, almanac_home
 from models.names import CHAMPION
 from service.logs import configure_logging
-from service.serving.artifact_cache import ArtifactCache
+from service.serving.artifact_cache import ArtifactCache, refuse_links
 from service.serving.champion_move import ChampionMove, failure
 from service.serving.empty_registry import is_empty
 from service.serving.home_check import check_usable
@@ -239,6 +239,7 @@ class RegistryPoller:
 
         with self._cache.download() as folder:
             try:
+                refuse_links(self._connect().get_model_version_download_uri(name, number))
                 download_artifacts(artifact_uri=f"models:/{name}/{number}", dst_path=str(folder))
                 digest = self._cache.store(folder)
             except ArtifactIncomplete as error:

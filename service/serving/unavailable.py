@@ -1,6 +1,6 @@
 """Unavailable: the errors that explain why no loaded model answers a request."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from models import starters
 from models.errors import AlmanacError, ModelUnknown
@@ -25,6 +25,16 @@ def refused(name: str, number: str, reason: str) -> ModelRefused:
     return ModelRefused(f"{name}/{number} cannot be served: {reason}", pointer="/model")
 
 
+def refused_champion(name: str, number: str, detail: str) -> ModelRefused:
+    """Return the error for a request without `model` while the only champion cannot be served: the starter never replaces one."""
+    return ModelRefused(
+        detail,
+        pointer="/model",
+        hint=f"Train {name} again, or make another version its champion than {number}: `almanac promote {name} VERSION`. Until then "
+        f"requests without `model` get this error; {STARTER_HINT} ALMANAC_MODEL=starter makes it the default.",
+    )
+
+
 def pending(hint: str) -> ModelLoading:
     """Return the error for a registry that has not been read since the service started."""
     return ModelLoading("The registry has not answered yet.", hint=hint)
@@ -46,19 +56,26 @@ def nothing_registered(index: RegistryIndex) -> AlmanacError:
     return NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 
 
-def no_champion(index: RegistryIndex, refusals: Iterable[ModelRefused]) -> AlmanacError | None:
-    """Return why no champion is in memory, or None if no Almanac model is registered."""
+def no_champion(index: RegistryIndex, load_error: Callable[[str | None], str]) -> AlmanacError | None:
+    """Return why no champion is in memory, or None if no Almanac model is registered.
+
+    `load_error` returns why an artifact could not be loaded, by its digest; "" if it did not fail.
+    """
     if not index.checked:
         return pending(f"Try again in a few seconds. {STARTER_HINT}")
-    if any(model.has_champion() for model in index.models.values()):
-        return next(iter(refusals), None) or loading("champion")
+    candidates = {name: model for name, model in index.models.items() if model.has_champion()}
+    failed = {name: detail for name, model in candidates.items() if (detail := load_error(model.champion_digest))}
+    if len(failed) < len(candidates):
+        return loading("champion")
+    for name, detail in failed.items():
+        return refused_champion(name, index.models[name].aliases[CHAMPION], detail)
     names = [name for name, model in index.models.items() if not model.is_foreign]
     if not names:
         return None
     for name in names:
         number = index.models[name].aliases.get(CHAMPION, "")
         if reason := index.models[name].refused.get(number):
-            return refused(name, number, reason)
+            return refused_champion(name, number, refused(name, number, reason).detail)
     return NoModel(
         f"No registered model has a champion: {', '.join(names[:LISTED_VERSIONS])}.",
         hint=f"`almanac promote NAME VERSION` sets one. {STARTER_HINT}",

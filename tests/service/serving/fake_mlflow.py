@@ -14,7 +14,8 @@ class FakeMlflow:
     """A fake of MLflow's client with two searches, one item per page."""
 
     def __init__(self, versions: dict[str, list[str]], aliases: dict[str, dict[str, str]]) -> None:
-        """Contain these."""
+        """Contain these; their artifacts are in no folder of this machine, unless `uri` is set to one."""
+        self.uri = "mlflow-artifacts:/"
         self.models = [
             SimpleNamespace(name=name, aliases=aliases.get(name, {}), creation_timestamp=1, tags={})
             for name in versions
@@ -32,6 +33,10 @@ class FakeMlflow:
     def search_model_versions(self, max_results: int, page_token: str | None) -> FakePage:
         """Return one page of versions."""
         return self._page(self.versions, max_results, page_token)
+
+    def get_model_version_download_uri(self, _name: str, _version: str) -> str:
+        """Return where the artifact of a version is."""
+        return self.uri
 
     @staticmethod
     def _page(items: list[Any], _max_results: int, token: str | None) -> FakePage:

@@ -82,6 +82,12 @@ def link(folder: Path) -> None:
     (folder / artifact.NETWORK).symlink_to(folder.parents[1] / "elsewhere.onnx")
 
 
+def link_within(folder: Path) -> None:
+    """Make the network a link to another file of the same folder."""
+    (folder / artifact.NETWORK).rename(folder / "other.onnx")
+    (folder / artifact.NETWORK).symlink_to("other.onnx")
+
+
 KINDS: dict[str, tuple[Spoil, str]] = {
     "empty network": (content(artifact.NETWORK, lambda _: b""), "ONNX|inputs"),
     "truncated network": (content(artifact.NETWORK, lambda old: old[: len(old) // 2]), "not an ONNX graph"),
@@ -211,6 +217,7 @@ def fetch_from(folder: Path, home: ServiceHome, client: FakeMlflow, monkeypatch:
     monkeypatch.setattr(
         artifacts, "download_artifacts", lambda dst_path, **_: download(folder.as_uri(), dst_path=dst_path)
     )
+    client.uri = folder.as_uri()
     poller = RegistryPoller(home.cache, "http://127.0.0.1:9")
     monkeypatch.setattr(poller, "_connect", lambda: client)
     return poller
@@ -220,6 +227,7 @@ def fetch_from(folder: Path, home: ServiceHome, client: FakeMlflow, monkeypatch:
     ("spoil", "reason"),
     [
         (link, "symbolic link"),
+        (link_within, "network.onnx is a symbolic link, which is never followed"),
         (large, r": model/extra.bin has 2 MB; at most 1 MB"),
         (lambda folder: (folder / artifact.SPEC).unlink(), "no spec.json"),
     ],
@@ -266,6 +274,43 @@ def test_at_the_start_a_refused_champion_is_said_and_a_model_of_another_team_is_
 
     assert counted == outcomes
     assert (f"rain/1 cannot be served: {error}" == refusal.detail) if refusal else not outcomes
+
+
+@pytest.mark.parametrize("default", [None, "rain"])
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_while_the_only_champion_is_refused_requests_and_readiness_say_what_to_do(
+    home: ServiceHome, caplog: pytest.LogCaptureFixture, *, default: str | None, is_stored: bool
+) -> None:
+    """Whoever refused it; the log says it once, and the starter does not replace it."""
+    if is_stored:
+        spoiled = home.cache.path(home.publish("rain", "1")) / artifact.GOLDEN
+        spoiled.write_text("{}")
+        digest = digest_of(spoiled.parent)
+        spoiled.parent.rename(home.cache.path(digest))
+        version = ModelVersion("run", digest)
+    else:
+        version = ModelVersion("run", error="It has 600 MB.")
+    home.set_models({"rain": RegisteredModel({"1": version}, {"champion": "1"})})
+    catalog = Catalog(home.cache, default=default)
+
+    async def ask() -> ModelRefused:
+        for _ in range(2):
+            await catalog.refresh()
+        with pytest.raises(ModelRefused) as first:
+            await catalog.select(None)
+        with pytest.raises(ModelRefused) as second:
+            await catalog.select(None)
+        assert (second.value is first.value, second.value.detail) == (False, first.value.detail)
+        return first.value
+
+    refusal, ready = asyncio.run(ask()), catalog.readiness_error()
+
+    assert isinstance(ready, ModelRefused)
+    for error in (refusal, ready):
+        assert error.detail.startswith("rain/1 cannot be served")
+        assert "almanac promote rain VERSION" in error.hint
+        assert "starter" in error.hint
+    assert caplog.text.count("almanac promote rain VERSION") == 1
 
 
 def test_a_champion_ten_times_slower_does_not_replace_the_old_one(
