@@ -30,6 +30,7 @@ from models.tables.times.hours import join_clock, join_texts, read_clock, unpivo
 from models.tables.times.shifts import is_opening
 from models.tables.times.time_parts import has_clocks, is_time_part, join_date
 from models.tables.workbook import SHEET_READ, read_workbook
+from models.tables.zones import find_zones
 
 HOURS_HINT = "Name the column `hour beginning` or `hour ending`, or write dates and hours as one column such as 2024-01-31T05:00."
 CLOCK_HINT = "Write date and time as one column, such as 2024-01-31T05:00."
@@ -156,6 +157,8 @@ def read_columns(
     )
     if options.date_format is None:
         times = _without_eras(times, find_eras(times.walls, column, layout.time, sheet.rows, ids))
+    if TIMEZONE in layout.ignored and not sheet.is_export:
+        sheet, times = find_zones(sheet, times, ids)
     beside = {name: read_numbers(sheet.columns[name], name, sheet.rows, style, flags=True) for name in covariates}
     findings += times.findings
     for numbers in (*values.values(), *beside.values()):

@@ -135,3 +135,71 @@ def test_an_export_that_is_posted_again_is_the_same(database: Database, tmp_path
         found = zip(rows.ids(), rows.timestamps, rows.values.tolist(), strict=True)
         assert not parsed.faults
         assert {(name, at): (value, zones[name].timezone) for name, at, value in found} == before
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "csv with Z", "parquet with UTC"])
+@pytest.mark.parametrize("unit", ["D", "h", "M"])
+def test_an_export_that_another_program_saved_keeps_zones_and_dates(
+    database: Database, tmp_path: Path, form: str, unit: str
+) -> None:
+    """The metadata is lost then; the timezones are found in their column, and said."""
+    zones = ("Asia/Tokyo", "Europe/Berlin", "America/Santiago", "UTC")
+    days = (
+        np.arange("2024-01", "2024-12", dtype=f"M8[{unit}]")
+        if unit == "M"
+        else np.arange("2024-03-20", "2024-04-20", dtype="M8[D]")
+    )
+    stamps = [str(one) for one in days]
+    if unit == "h":
+        stamps = [one.isoformat() for one in pd.date_range("2024-03-20T00:00Z", "2024-04-20T00:00Z", freq="h")]
+    for zone in zones:
+        post(database, stamps, unit, zone)
+    export = tmp_path / "export.parquet"
+    export.write_bytes(b"".join(parquet_of(iterate_pages(database))))
+    expected = {one.id: one for one in read_series(export).series}
+    frame = pd.read_parquet(export)
+    if "UTC" in form or "Z" in form:
+        frame["ds"] = frame["ds"].dt.tz_localize("UTC")
+    if form == "csv with Z":
+        frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    saved = tmp_path / f"saved.{form.split(maxsplit=1)[0]}"
+    (frame.to_csv if "csv" in form else frame.to_parquet)(saved, index=False)
+    read = read_series(saved)
+
+    assert "TIMEZONE_FOUND" in {one.code for one in read.findings}
+    assert "COLUMNS_IGNORED" not in {one.code for one in read.findings}
+    for one in read.series:
+        other = expected[one.id]
+        assert (one.timezone, one.frequency, one.start) == (other.timezone, other.frequency, other.start)
+        assert one.values.tolist() == other.values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("stamps", "zones", "said"),
+    [
+        (["2024-01-01", "2024-01-02", "2024-01-03"], ["Asia/Tokyo"] * 3, "TIMEZONE_DROPPED"),
+        (["2024-01-01T05:00", "2024-01-01T06:00", "2024-01-01T07:00"], ["Asia/Tokyo"] * 3, "TIMEZONE_DROPPED"),
+        (
+            ["2024-01-01T15:00", "2024-01-02T15:00", "2024-01-03T15:00"],
+            ["Asia/Tokyo", "UTC", "UTC"],
+            "TIMEZONE_DROPPED",
+        ),
+        (["2024-01-01", "2024-01-02", "2024-01-03"], ["CET or so", "", ""], None),
+    ],
+)
+def test_a_column_of_timezones_beside_local_times_is_not_used(
+    tmp_path: Path, stamps: list[str], zones: list[str], said: str | None
+) -> None:
+    """Nothing tells that they are instants; a finding says so if the names are timezones."""
+    pd.DataFrame({"unique_id": "a", "ds": stamps, "y": [1, 2, 3], "timezone": zones}).to_csv(tmp_path / "d.csv")
+
+    read = read_series(tmp_path / "d.csv")
+
+    (one,) = read.series
+    codes = {finding.code for finding in read.findings}
+    assert one.timezone is None
+    assert one.timestamps is not None
+    assert one.timestamps.tolist() == pd.to_datetime(stamps).to_pydatetime().tolist()
+    assert "COLUMNS_IGNORED" in codes
+    assert ("TIMEZONE_DROPPED" in codes) is (said is not None)

@@ -39,6 +39,20 @@ def test_rows_after_the_last_value_of_a_file_are_left_out(shared_client: TestCli
     assert (one["end"], one["points"]) == ("2024-04-01", 4)
 
 
+def test_an_export_that_another_program_saved_keeps_its_local_dates(shared_client: TestClient) -> None:
+    """In a body as in a file; posted as observations, it is stored so."""
+    rows = "".join(f"saved,2024-01-{day:02d} 15:00:00,{day},Asia/Tokyo\n" for day in range(1, 29))
+    body = f"unique_id,ds,y,timezone\n{rows}"
+
+    answer = post(shared_client, body).json()
+    shared_client.post("/observations?frequency=D", content=body, headers={"content-type": CSV})
+
+    (one,) = answer["series"]
+    assert (one["timezone"], one["start"], one["frequency"]) == ("Asia/Tokyo", "2024-01-02", "D")
+    stored = next(one for one in shared_client.get("/series?limit=1000").json()["series"] if one["id"] == "saved")
+    assert (stored["timezone"], stored["first"], stored["last"]) == ("Asia/Tokyo", "2024-01-02", "2024-01-29")
+
+
 @pytest.mark.parametrize("model", [{}, {"model": "temperatures"}])
 def test_a_model_refuses_what_it_would_not_forecast(shared_client: TestClient, model: dict[str, str]) -> None:
     """The errors and warnings of a forecast are those of the validation, also without `model`."""
