@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.timestamps import NO_OFFSET, Timestamps, load_timezone, to_instants, to_local_times
-from models.calendar.zone_inference import recognize_zone
+from models.calendar.zone_inference import recognize_zone, zone_of_midnights
 from models.errors import Finding
 from models.tables.faults import TIME, TableInvalid
 from models.tables.sheet import Rows
@@ -55,7 +55,7 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
         instants[bare] = _local_instants(times.walls[bare], series[bare], rows[bare], timezone)
         return FileClock(instants, timezone, times.style)
     if bare.all():
-        return FileClock(times.walls, None, times.style)
+        return FileClock(times.walls, None, times.style, _midnights(times.walls, "End the times in Z, and give"))
     if bare.any():
         with_offset, without = rows[~bare][0], rows[bare][0]
         raise TableInvalid(
@@ -72,7 +72,8 @@ def _of_offsets(times: Times, instants: Timestamps) -> FileClock:
     offsets = np.unique(times.offsets)
     if len(offsets) == 1:
         found = Finding("TIMEZONE_DROPPED", f"Times are read as local times at offset {_shown(offsets[0])}.")
-        return FileClock(times.walls, None, times.style, (found,))
+        midnights = _midnights(times.walls, "Give") if not offsets[0] else ()
+        return FileClock(times.walls, None, times.style, (found, *midnights))
     zone = recognize_zone(instants, times.offsets)
     shown = " and ".join(map(_shown, offsets)) if len(offsets) < 4 else f"{len(offsets)} different ones"  # noqa: PLR2004
     if zone is not None:
@@ -86,6 +87,20 @@ def _of_offsets(times: Times, instants: Timestamps) -> FileClock:
     return FileClock(
         times.walls if days else instants, None, "YYYY-MM-DD" if days else "YYYY-MM-DDThh:mm:ssZ", (found,)
     )
+
+
+def _midnights(walls: Timestamps, advice: str) -> tuple[Finding, ...]:
+    """Return a finding if times are midnights of a timezone in UTC, so that the dates of many are a day early."""
+    zone = zone_of_midnights(walls)
+    if zone is None:
+        return ()
+    times = np.unique((walls - walls.astype("M8[D]")) + np.datetime64("1970-01-01"))
+    shown = " or ".join(str(one)[11:16] for one in times.tolist())
+    detail = (
+        f"The times, all {shown}, are midnights of {zone}, or of a timezone with the same clock, if they are UTC: days may be wrong by one then. "
+        f"{advice} --timezone {zone} if so."
+    )
+    return (Finding("TIMEZONE_UNCLEAR", detail),)
 
 
 def _of_zone(times: Times, zone: str) -> FileClock:

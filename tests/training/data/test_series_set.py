@@ -222,3 +222,24 @@ def test_an_hour_repeated_where_clocks_go_back_names_the_option(tmp_path: Path, 
     (found,) = [one for one in read_series(path).findings if one.code == "ROWS_REPEATED"]
 
     assert (f"--timezone {zone}" in found.hint) == (zone is not None)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London", "America/New_York"])
+@pytest.mark.parametrize(("frequency", "steps"), [("D", 300), ("W-MON", 60), ("MS", 30)])
+@pytest.mark.parametrize("ending", ["Z", ""])
+def test_local_midnights_in_utc_are_named(tmp_path: Path, zone: str, frequency: str, steps: int, ending: str) -> None:
+    """With a timezone of their clock; nothing is changed. Times of one time of the day are none, nor are hours."""
+    days = pd.date_range("2024-01-01", periods=steps, freq=frequency, tz=zone).tz_convert("UTC")
+    path = tmp_path / "d.csv"
+
+    def said(times: pd.DatetimeIndex) -> list[str]:
+        pd.DataFrame({"ds": times.strftime(f"%Y-%m-%dT%H:%M:%S{ending}"), "y": range(len(times))}).to_csv(
+            path, index=False
+        )
+        return [one.detail for one in read_series(path).findings if one.code == "TIMEZONE_UNCLEAR"]
+
+    (found,) = said(days)
+    assert found.endswith(f"--timezone {zone} if so.")
+    assert ("End the times in Z" in found) is (ending == "")
+    assert not said(days[0] + pd.timedelta_range("0h", periods=300, freq="24h"))
+    assert not said(pd.date_range(days[0], periods=300, freq="h"))
