@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,12 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?,*\r?\n', re.IGNORECASE)
 
 MOST_COLUMNS = 100_000
 """Most columns: each takes a kilobyte and more, however short its cells are."""
+
+MOST_OTHERS = 10_000
+"""Rows with another number of cells than the header, beyond which a file is refused if most of its rows are such."""
+
+NumberedRow = tuple[int, list[str]]
+"""A row and its place."""
 
 SAMPLE_ROWS, SAMPLE_LETTERS = 20, 20_000
 LEAST_ALIKE = 0.8
@@ -157,7 +163,8 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         filled = ((at, row) for at, row in enumerate(reader) if row)
-        found = list(filled if most_rows is None else itertools.islice(filled, most_rows + 2))
+        limited = filled if most_rows is None else itertools.islice(filled, most_rows + 2)
+        found = list(_refuse_others(limited, separator, first))
     except csv.Error as error:
         line = f", line {reader.line_num + first - 2}" if reader.line_num else ""
         raise TableInvalid(f"The CSV cannot be read: {error}.", place=line, hint="Check the quotes.") from error
@@ -185,6 +192,21 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
         pa.array([], pa.string())
     ] * width
     return make_sheet(header, columns, rows, separator=separator, faults=faults, findings=findings)
+
+
+def _refuse_others(rows: Iterable[NumberedRow], separator: str, first: int) -> Iterator[NumberedRow]:
+    """Yield rows with their places, the header first; raise TableInvalid if many, and most, of them have another width."""
+    header: list[str] = []
+    others, example = 0, (0, header)
+    for count, (at, row) in enumerate(rows):
+        yield at, row
+        if not count:
+            header = row
+        elif len(row) != len(header) and (row[-1].strip() or len(row) != len(header) + 1):
+            example = example if others else (at, row)
+            others += 1
+            if others > MOST_OTHERS and 2 * others > count:
+                raise _width_fault(example[1], header, separator, example[0] + first - 1).error(others - 1)
 
 
 def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, place: int) -> CellFault:

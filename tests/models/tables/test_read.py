@@ -17,6 +17,7 @@ import pytest
 from models.tables import content, parquet
 from models.tables import workbook as workbook_module
 from models.tables.cells import column_of
+from models.tables.csv_text import MOST_OTHERS, read_csv
 from models.tables.faults import TableInvalid
 from models.tables.options import ReadOptions
 from models.tables.read import ParsedTable, read_columns, read_sheet
@@ -675,3 +676,15 @@ def test_the_separator_is_what_separates_the_rows(text: str) -> None:
     found = read(text.encode())
 
     assert next(iter(found.values.values())).values.tolist() == [12.5, 13.5]
+
+
+@pytest.mark.parametrize("row", ["1\n", "a,2024-01\n", "a,2024-01-01,5,6\n"])
+def test_a_file_of_rows_of_another_width_is_refused_soon(row: str) -> None:
+    """Its first row is named; if most rows are right, each wrong one has its fault, also beyond as many."""
+    right = "a,2024-01-01,5\n"
+
+    with pytest.raises(TableInvalid, match=r"Row 2: The row has .* more like it"):
+        read_csv("unique_id,ds,y\n" + row * (MOST_OTHERS + 1))
+
+    kept = read_csv("unique_id,ds,y\n" + right * (MOST_OTHERS + 2) + row * (MOST_OTHERS + 1))
+    assert len(kept.faults) == MOST_OTHERS + 1
