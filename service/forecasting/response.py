@@ -16,7 +16,7 @@ from models.irregular.repairs import Repair
 from models.series import Series
 from service.forecasting.predict import ForecastRow, index_of
 from service.json_input import SeriesFault
-from service.problems import problem_response
+from service.problems import written_problem
 from service.random_ids import new_uuid
 from service.selector import SelectedModel
 
@@ -93,7 +93,7 @@ def join_response(parts: Sequence[Part]) -> Response:
     model, errors = parts[0].model, [fault.to_dict() for fault in faults]
     forecasts = [one.text for one in parts if one.text]
     if not forecasts:
-        return problem_response(422, {**_problem_of_all(faults), "model": model, "forecasts": [], "errors": errors})
+        return written_problem(422, {**_problem_of_all(faults), "model": model, "forecasts": [], "errors": errors})
     start, end = b'{"model":%b,"forecasts":[' % _dump(model), b'],"errors":%b}' % _dump(errors)
     between = [b","] * (2 * len(forecasts) - 1)
     between[::2] = forecasts
