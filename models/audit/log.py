@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,15 +68,15 @@ def record(home: Path, actor: str, action: str, **details: str | int | None) -> 
     with os.fdopen(descriptor, "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         last, before = _last_line(file), read_end(home)
-        if before is None or _is_end(before, last):
-            before = End(_count(file) if before is None else before.lines + (before.hash != _hash(last)), _hash(last))
+        if before is None or (before.hash != _hash(last) and _has_line(file, before.hash)):
+            before = End(_count(file), _hash(last))
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         data = {"time": now, "actor": hide_keys(actor, known), "action": action, **details, "previous": before.hash}
         line = json.dumps(data, ensure_ascii=False).encode()
         file.write(line + b"\n")
         file.flush()
         end = End(before.lines + 1, _hash(line))
-        _write_end(home, end)
+        _write_end(home, end, os.fstat(file.fileno()))
         return end
 
 
@@ -113,31 +112,33 @@ def read_end(home: Path) -> End | None:
 
 
 def is_whole(home: Path) -> bool:
-    """Return whether the newest line is the one that was appended last; True if nothing is known of that."""
-    end = read_end(home)
+    """Return whether the log still has the line that the end is of; True if nothing is known of an end."""
     try:
         with (home / FILE).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
-            return end is None or _is_end(end, _last_line(file))
+            end = read_end(home)
+            return end is None or end.hash == _hash(_last_line(file)) or _has_line(file, end.hash)
     except FileNotFoundError:
-        return end is None
+        return read_end(home) is None
 
 
-def _is_end(end: End, last: bytes) -> bool:
-    """Return whether a line is the last one, or the one after it: a process may be killed before it has written the end."""
-    if _hash(last) == end.hash:
-        return True
-    with suppress(ValueError, AttributeError):
-        return bool(json.loads(last).get("previous") == end.hash)
-    return False
+def _has_line(file: IO[bytes], digest: str) -> bool:
+    """Return whether the log has a line with this hash.
+
+    Others may come after it: of a process that was killed, of a full disk, or of an older version, which wrote no end.
+    """
+    file.seek(0)
+    return any(_hash(line.rstrip(b"\n")) == digest for line in file)
 
 
-def _write_end(home: Path, end: End) -> None:
-    """Replace the file of the end at once; only its owner may read it."""
-    descriptor = os.open(home / f"{END_FILE}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{end.lines} {end.hash}\n")
-    (home / f"{END_FILE}.new").replace(home / END_FILE)
+def _write_end(home: Path, end: End, log: os.stat_result) -> None:
+    """Write the end over that before it, which takes no room on a full disk; only the owner of the log may read it."""
+    descriptor = os.open(home / END_FILE, os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        if os.fstat(descriptor).st_uid != log.st_uid:  # made by root, for the service's log
+            os.fchown(descriptor, log.st_uid, log.st_gid)
+        file.write(f"{end.lines} {end.hash}\n".encode())
+        file.truncate()
 
 
 def _count(file: IO[bytes]) -> int:

@@ -110,3 +110,28 @@ def test_a_process_that_was_killed_before_the_end_was_written_cuts_off_nothing(t
     assert log.is_whole(tmp_path)
     assert log.record(tmp_path, "user:me", "fourth").lines == 4
     assert all(line.is_intact for line in log.read(tmp_path))
+
+
+def test_lines_after_the_end_cut_off_nothing(tmp_path: Path) -> None:
+    """An older version, or a service whose disk has no room for the end, adds some and leaves the end as it was."""
+    log.record_own(tmp_path, "first")
+    before = (tmp_path / log.END_FILE).read_text()
+    for action in ("second", "third"):
+        log.record_own(tmp_path, action)
+    (tmp_path / log.END_FILE).write_text(before)
+
+    assert log.is_whole(tmp_path)
+    assert log.record(tmp_path, "user:me", "fourth").lines == 4
+    assert all(line.is_intact for line in log.read(tmp_path))
+
+
+def test_the_end_is_written_in_place(tmp_path: Path) -> None:
+    """A command that root runs would else leave a file that the service cannot read, and so no line of it any more."""
+    log.record_own(tmp_path, "first")
+    before = (tmp_path / log.END_FILE).stat()
+
+    end = log.record(tmp_path, "user:root", "second")
+
+    assert (tmp_path / log.END_FILE).stat().st_ino == before.st_ino
+    assert before.st_mode & 0o777 == 0o600
+    assert log.read_end(tmp_path) == end
