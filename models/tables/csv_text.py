@@ -184,8 +184,7 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
         at: _width_fault(row, header, separator, int(rows[at])) for at, row in enumerate(cells) if len(row) != width
     }
     if len(faults) == len(cells) > 1 and all(len(row) == width + 1 for row in cells):
-        hint = f"The header lacks a name for the first column: write {separator!r} before it. R: write.csv(…, row.names=FALSE)."
-        faults = {at: replace(one, hint=hint) if one.hint == WIDTH_HINT else one for at, one in faults.items()}
+        faults = {at: _without_name(one, separator) for at, one in faults.items()}
     for at in faults:
         cells[at] = [""] * width
     columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [
@@ -197,7 +196,7 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
 def _refuse_others(rows: Iterable[NumberedRow], separator: str, first: int) -> Iterator[NumberedRow]:
     """Yield rows with their places, the header first; raise TableInvalid if many, and most, of them have another width."""
     header: list[str] = []
-    others, example = 0, (0, header)
+    others, longer, example = 0, 0, (0, header)
     for count, (at, row) in enumerate(rows):
         yield at, row
         if not count:
@@ -205,8 +204,10 @@ def _refuse_others(rows: Iterable[NumberedRow], separator: str, first: int) -> I
         elif len(row) != len(header) and (row[-1].strip() or len(row) != len(header) + 1):
             example = example if others else (at, row)
             others += 1
+            longer += len(row) == len(header) + 1
             if others > MOST_OTHERS and 2 * others > count:
-                raise _width_fault(example[1], header, separator, example[0] + first - 1).error(others - 1)
+                fault = _width_fault(example[1], header, separator, example[0] + first - 1)
+                raise (_without_name(fault, separator) if longer == count else fault).error(others - 1)
 
 
 def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, place: int) -> CellFault:
@@ -221,6 +222,12 @@ def _width_fault(row: Sequence[str], header: Sequence[str], separator: str, plac
             hint = f'A comma inside a number such as {number} needs quotes: "{number}".'
     cells = f"The row has {len(row)} cell{'s' * (len(row) != 1)}, the header {len(header)}"
     return CellFault(place, "", FILE, "", cells, hint)
+
+
+def _without_name(fault: CellFault, separator: str) -> CellFault:
+    """Return the fault of a row in a file all of whose rows have one cell more than the header, with the likely cause."""
+    hint = f"The header lacks a name for the first column: write {separator!r} before it. R: write.csv(…, row.names=FALSE)."
+    return replace(fault, hint=hint) if fault.hint == WIDTH_HINT else fault
 
 
 def _is_split(left: str, right: str) -> bool:

@@ -688,3 +688,11 @@ def test_a_file_of_rows_of_another_width_is_refused_soon(row: str) -> None:
 
     kept = read_csv("unique_id,ds,y\n" + right * (MOST_OTHERS + 2) + row * (MOST_OTHERS + 1))
     assert len(kept.faults) == MOST_OTHERS + 1
+
+
+def test_row_names_without_a_header_are_named_however_many_rows_there_are() -> None:
+    """Nor does it matter that no more of them are read."""
+    with pytest.raises(TableInvalid) as refused:
+        read_csv("date,value\n" + "1,2024-01-31,x\n" * (MOST_OTHERS + 1))
+
+    assert "The header lacks a name for the first column" in refused.value.hint
