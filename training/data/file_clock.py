@@ -32,7 +32,9 @@ class FileClock:
     findings: tuple[Finding, ...] = ()
 
 
-def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: str | None) -> FileClock:
+def settle_clock(
+    times: Times, series: NDArray[np.int64], rows: Rows, timezone: str | None, *, are_instants: bool = False
+) -> FileClock:
     """Return the times of a file on one clock.
 
     With a timezone, times with an offset are instants and all others are local. Without one, times of one offset stay on
@@ -43,6 +45,7 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
         series: Series of each row, as numbers, shape (rows,).
         rows: Row of the file of each.
         timezone: IANA name, or None.
+        are_instants: Whether each series has a timezone of its own, and the times are UTC.
 
     Raises:
         TableInvalid: If a local time does not exist, or only some of the times have an offset.
@@ -55,6 +58,8 @@ def settle_clock(times: Times, series: NDArray[np.int64], rows: Rows, timezone: 
         instants[bare] = _local_instants(times.walls[bare], series[bare], rows[bare], timezone)
         return FileClock(instants, timezone, times.style)
     if bare.all():
+        if are_instants:
+            return FileClock(times.walls, None, times.style)
         return FileClock(times.walls, None, times.style, _midnights(times.walls, "End the times in Z, and give"))
     if bare.any():
         with_offset, without = rows[~bare][0], rows[bare][0]

@@ -126,7 +126,9 @@ def _long(path: Path, reading: ParsedTable, columns: Columns) -> Table:
     codes, ids = np.zeros(len(sheet.rows), dtype=np.int64), [name]
     if reading.ids is not None:
         codes, ids = reading.ids.indices.to_numpy().astype(np.int64), reading.ids.dictionary.to_pylist()
-    clock = settle_clock(reading.times, codes, sheet.rows, None if reading.zones() else columns.timezone)
+    has_zones = bool(reading.zones())
+    timezone = None if has_zones else columns.timezone
+    clock = settle_clock(reading.times, codes, sheet.rows, timezone, are_instants=has_zones)
     values = reading.values[name].values if name else np.full(len(sheet.rows), np.nan)
     covariates = {name: one.values for name, one in reading.covariates.items()}
     rows = LongRows(ids, codes, clock.stamps, values, sheet.rows)

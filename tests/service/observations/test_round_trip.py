@@ -175,6 +175,17 @@ def test_an_export_that_another_program_saved_keeps_zones_and_dates(
         assert one.values.tolist() == other.values.tolist()
 
 
+def test_days_of_a_zone_that_is_known_are_clear(database: Database, tmp_path: Path) -> None:
+    """Neither the export nor one that was saved again needs a timezone: its times are midnights since it has one."""
+    post(database, [str(one) for one in np.arange("2024-03-01", "2024-05-01", dtype="M8[D]")], "D", "Europe/Berlin")
+    export, saved = tmp_path / "export.parquet", tmp_path / "saved.csv"
+    export.write_bytes(b"".join(parquet_of(iterate_pages(database))))
+    pd.read_parquet(export).to_csv(saved, index=False)
+
+    for file in (export, saved):
+        assert "TIMEZONE_UNCLEAR" not in {one.code for one in read_series(file).findings}
+
+
 @pytest.mark.parametrize(
     ("stamps", "zones", "said"),
     [
