@@ -29,8 +29,8 @@ _WEST, _EAST = -12, 14
 """Hours that a timezone of one offset can have."""
 
 NOON = 43_200
-FEWEST_MIDNIGHTS, SHORT_DAY_HOURS = 8, 23
-"""Times that show that they are midnights, and hours of the shortest day between two of them."""
+FEWEST_MIDNIGHTS, SHORT_DAY_HOURS, MANY = 8, 23, 1_000
+"""Times that show that they are midnights, hours of the shortest day between two of them, and times that mostly show that they are none."""
 
 MOST_REPEATED = 200
 """Distinct hours that are repeated, up to which they are looked up."""
@@ -55,16 +55,25 @@ def recognize_zone(instants: Timestamps, offsets: NDArray[np.int64]) -> str | No
 
 def zone_of_midnights(instants: Timestamps) -> str | None:
     """Return the first usual timezone in which all these UTC times, at two times of the day, are midnights; None if there is none."""
+    if len(np.unique(_seconds(instants[:MANY]))) > 2:  # noqa: PLR2004 - else millions of hours are sorted
+        return None
     distinct = np.unique(instants[~np.isnat(instants)])
     if (
         len(distinct) < FEWEST_MIDNIGHTS
         or np.median(np.diff(distinct).astype("m8[h]").astype(np.int64)) < SHORT_DAY_HOURS
     ):
         return None
-    seconds = (distinct - distinct.astype("M8[D]")).astype("m8[s]").astype(np.int64)
+    seconds = _seconds(distinct)
     if len(np.unique(seconds)) != 2:  # noqa: PLR2004 - in summer and in winter
         return None
     return recognize_zone(distinct, np.where(seconds < NOON, -seconds, 2 * NOON - seconds))
+
+
+def _seconds(instants: Timestamps) -> NDArray[np.int64]:
+    """Return the seconds since midnight of times that are known."""
+    known = instants[~np.isnat(instants)]
+    seconds: NDArray[np.int64] = (known - known.astype("M8[D]")).astype("m8[s]").astype(np.int64)
+    return seconds
 
 
 def zone_of_repeats(walls: Timestamps) -> str | None:
