@@ -73,8 +73,7 @@ def record(home: Path, actor: str, action: str, **details: str | int | None) -> 
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         data = {"time": now, "actor": hide_keys(actor, known), "action": action, **details, "previous": before.hash}
         line = json.dumps(data, ensure_ascii=False).encode()
-        file.write(line + b"\n")
-        file.flush()
+        _append(descriptor, line + b"\n")
         end = End(before.lines + 1, _hash(line))
         _write_end(home, end, os.fstat(file.fileno()))
         return end
@@ -120,6 +119,17 @@ def is_whole(home: Path) -> bool:
             return end is None or end.hash == _hash(_last_line(file)) or _has_line(file, end.hash)
     except FileNotFoundError:
         return read_end(home) is None
+
+
+def _append(descriptor: int, line: bytes) -> None:
+    """Write a line, or nothing of it: the next one would continue what a full disk has taken of it."""
+    size = os.fstat(descriptor).st_size
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _has_line(file: IO[bytes], digest: str) -> bool:

@@ -1,6 +1,8 @@
 """The audit log is appended to, and shows if a line was changed."""
 
+import errno
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -135,3 +137,24 @@ def test_the_end_is_written_in_place(tmp_path: Path) -> None:
     assert (tmp_path / log.END_FILE).stat().st_ino == before.st_ino
     assert before.st_mode & 0o777 == 0o600
     assert log.read_end(tmp_path) == end
+
+
+def test_a_full_disk_leaves_no_part_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that comes next would continue it, and be lost."""
+    log.record_own(tmp_path, "first")
+    write = os.write
+
+    def fill(descriptor: int, data: bytes) -> int:
+        if len(data) < 40:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[: len(data) - 20])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", fill)
+        with pytest.raises(OSError, match="No space"):
+            log.record_own(tmp_path, "second")
+    log.record_own(tmp_path, "third")
+
+    assert [line.data["action"] for line in log.read(tmp_path)] == ["first", "third"]
+    assert all(line.is_intact for line in log.read(tmp_path))
+    assert log.is_whole(tmp_path)
