@@ -145,6 +145,7 @@ class ResilienceCheck:
         result = f"healthy again after {took:.1f} s; forecasts: {answered} answered, {failed} failed"
         refused = after["refused"] - before["refused"]
         result += f"; {refused} attempts to post waited" if refused else ""
+        result += f"; last failure: {seen.failed[-1]}" if failed and name != "nginx" else ""
         self.note(f"killed {name}", result, kept=not failed or name == "nginx")
 
     def check_observations(self, seen: Traffic) -> None:
