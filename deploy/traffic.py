@@ -71,7 +71,7 @@ def _forecast(client: httpx.Client, seen: Traffic, done: threading.Event) -> Non
         try:
             response = client.post("/forecast", json={"series": [series], "horizon": 12}, timeout=SHORT_SECONDS)
         except httpx.HTTPError as error:
-            seen.failed.append(type(error).__name__)
+            seen.failed.append(f"{type(error).__name__}: {error}")
             continue
         if response.is_success and not response.json()["errors"]:
             seen.forecast[response.json()["forecasts"][0]["forecast_id"]] = time.time()

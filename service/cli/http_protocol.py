@@ -8,11 +8,13 @@ from asyncio import Transport
 from asyncio.events import TimerHandle
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from models.errors import AlmanacError
 from service.callers import ARRIVED, TRANSPORT
+from service.cli.joined_transport import JoinedTransport
 from service.errors import HeadersTooLarge, HeadersTooSlow, RequestUnreadable
 from service.problems import problem
 
@@ -53,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Start the time for the first headers."""
-        super().connection_made(transport)
+        super().connection_made(cast("Transport", JoinedTransport(transport, self.loop)))
         self._start_deadline(self.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
