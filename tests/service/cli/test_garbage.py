@@ -1,35 +1,32 @@
-"""Garbage: a server's own thread searches for it."""
+"""Cyclic garbage: which generation a look at the thresholds searches."""
 
 import gc
-import weakref
 
+import pytest
+
+from service.cli import server
 from service.cli.server import GARBAGE, collect_due
+from tests.stand_in import stand_in
+
+YOUNG, MIDDLE, OLD = GARBAGE
 
 
-class Cycle:
-    """An object that refers to itself."""
-
-    def __init__(self) -> None:
-        """Refer to itself."""
-        self.own = self
-
-
-def test_garbage_is_searched_for_when_it_is_due() -> None:
+@pytest.mark.parametrize(
+    ("counts", "searched"),
+    [
+        ((YOUNG, MIDDLE, OLD), []),
+        ((YOUNG + 1, MIDDLE, OLD), [0]),
+        ((YOUNG + 1, MIDDLE + 1, OLD), [1]),
+        ((0, 0, OLD + 1), [2]),
+    ],
+)
+def test_the_oldest_generation_that_is_due_is_searched(
+    monkeypatch: pytest.MonkeyPatch, counts: tuple[int, int, int], searched: list[int]
+) -> None:
     """As Python would, which does not by itself then: not the event loop, in the midst of a request."""
-    gc.disable()
-    try:
-        gc.collect()
-        one = weakref.ref(Cycle())
-        collect_due()
-        early = one()
-        many = [Cycle() for _ in range(GARBAGE[0])]
-        collect_due()
+    found: list[int] = []
+    monkeypatch.setattr(server, "gc", stand_in(gc, get_count=lambda: counts, collect=found.append))
 
-        assert early is not None
-        del early
-        assert len(many) == GARBAGE[0]
-        gc.collect(0)
-        assert one() is not None  # grown older meanwhile
-        del many
-    finally:
-        gc.enable()
+    collect_due()
+
+    assert found == searched
