@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 
 import orjson
 from starlette.requests import ClientDisconnect
@@ -98,9 +97,8 @@ async def _stream(  # noqa: PLR0913, PLR0917 (what `_whole` has, and the place)
     if not first.rows:
         return await threads.run(to_response, first)
     lines = _lines(handler, selected, first, blocks)
-    stream = _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
-    stream.at_end = partial(threads.discard, query.series, query.faults)
-    return stream
+    place.callback(threads.discard, query.series, query.faults)
+    return _Stream(lines, made.media_type, place.pop_all(), handler.settings.body_timeout_seconds)
 
 
 class _Stream(StreamingResponse):
@@ -108,7 +106,6 @@ class _Stream(StreamingResponse):
 
     def __init__(self, lines: AsyncIterator[bytes], media_type: str, place: ExitStack, seconds: float) -> None:
         super().__init__(lines, media_type=media_type, headers={"X-Accel-Buffering": "no"})
-        self.at_end: Callable[[], None] = lambda: None
         self._place = place
         self._seconds = seconds
 
@@ -125,7 +122,6 @@ class _Stream(StreamingResponse):
                 raise
 
         with self._place:
-            self._place.callback(self.at_end)
             try:
                 await super().__call__(scope, receive, send_soon)
             except (OSError, ClientDisconnect):

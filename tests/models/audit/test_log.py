@@ -99,31 +99,20 @@ def test_a_last_line_that_was_changed_is_no_end(tmp_path: Path) -> None:
     assert not log.is_whole(tmp_path)
 
 
-def test_a_process_that_was_killed_before_the_end_was_written_cuts_off_nothing(tmp_path: Path) -> None:
-    """Its line follows the one that the end is of; nothing is known of a log from before there were ends."""
+@pytest.mark.parametrize("later", [("second",), ("second", "third")])
+def test_lines_after_the_end_cut_off_nothing(tmp_path: Path, later: tuple[str, ...]) -> None:
+    """A process that is killed, an older version, and a full disk leave the end as it was; without one nothing is known of it."""
     log.record_own(tmp_path, "first")
     before = (tmp_path / log.END_FILE).read_text()
-    log.record_own(tmp_path, "second")
-    (tmp_path / log.END_FILE).write_text(before)
-
-    assert log.is_whole(tmp_path)
-    assert log.record(tmp_path, "user:me", "third").lines == 3
-    (tmp_path / log.END_FILE).unlink()
-    assert log.is_whole(tmp_path)
-    assert log.record(tmp_path, "user:me", "fourth").lines == 4
-    assert all(line.is_intact for line in log.read(tmp_path))
-
-
-def test_lines_after_the_end_cut_off_nothing(tmp_path: Path) -> None:
-    """An older version, or a service whose disk has no room for the end, adds some and leaves the end as it was."""
-    log.record_own(tmp_path, "first")
-    before = (tmp_path / log.END_FILE).read_text()
-    for action in ("second", "third"):
+    for action in later:
         log.record_own(tmp_path, action)
     (tmp_path / log.END_FILE).write_text(before)
 
     assert log.is_whole(tmp_path)
-    assert log.record(tmp_path, "user:me", "fourth").lines == 4
+    assert log.record(tmp_path, "user:me", "next").lines == len(later) + 2
+    (tmp_path / log.END_FILE).unlink()
+    assert log.is_whole(tmp_path)
+    assert log.record(tmp_path, "user:me", "last").lines == len(later) + 3
     assert all(line.is_intact for line in log.read(tmp_path))
 
 
