@@ -21,11 +21,10 @@ from models.errors import AlmanacError
 from service.api.admission_middleware import AdmissionMiddleware, JsonForecasts, is_plain_forecast
 from service.api.allowed_hosts import AllowedHosts
 from service.api.compression import CompressionMiddleware
+from service.api.late_routes import LateRoutes, LateRoutesMiddleware
 from service.api.middleware import MetricsMiddleware
-from service.api.openapi import describe
 from service.api.rates import Rates
 from service.api.request_checks import RequestChecks
-from service.api.routes import ROUTERS
 from service.api.security import Guard, KeyCheck, KeyRing
 from service.api.state import Service
 from service.api.tracing import Tracing
@@ -45,6 +44,14 @@ class Application(FastAPI):
     """FastAPI, but for the usual forecasts: its layers and its router take as long as all of ours for such a request."""
 
     forecasts: ASGIApp
+    late_routes: LateRoutes
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document of the interface."""
+        from service.api.openapi import describe  # with the routes, a tenth of the start
+
+        self.late_routes.complete()
+        return describe(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -54,7 +61,7 @@ class Application(FastAPI):
 
 def create_app(
     settings: Settings, *, supervise: bool = True, host: str = "127.0.0.1", link: ProcessLink | None = None
-) -> FastAPI:
+) -> Application:
     """Return the application; nothing runs before its start.
 
     Args:
@@ -89,9 +96,11 @@ def create_app(
 
     app = Application(title="Almanac", version=_version(), lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
-    app.openapi = partial(describe, app)  # type: ignore[method-assign] # FastAPI's documented way
-    for router in ROUTERS:
-        app.router.routes.extend(router.routes)  # `include_router` would build each of them again at the first request
+    app.late_routes = LateRoutes(
+        app.router.routes
+    )  # `include_router` would build each of them again at the first request
+    background.append(partial(app.late_routes.complete_after, lambda: service.catalog.readiness_error() is not None))
+    app.add_middleware(LateRoutesMiddleware, routes=app.late_routes)
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     _add_layers(app, service, settings, host, tracing)

@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
-from models.errors import AlmanacError
+from service.api.described import REF
 from service.api.operations import complete
 from service.api.schemas.forecast import ForecastProblem
 from service.api.schemas.models import ChampionRequest, RollbackRequest
@@ -22,9 +22,7 @@ from service.api.schemas.problems import Problem
 from service.api.schemas.validation import ValidationRequest
 from service.forecasting.schema import ForecastRequest
 from service.jobs.requests import BackfillRequest, JobRequest, ScheduleRequest
-from service.problems import PROBLEM_TYPE, document
 
-REF = "#/components/schemas/{model}"
 ASSETS: Mapping[str, str] = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 DESCRIBED = (
@@ -52,30 +50,6 @@ SECURITY: Mapping[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key from `almanac key add`."},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
 }
-
-
-def problems(
-    description: str, *examples: AlmanacError | Mapping[str, Any], schema: type[Problem] = Problem
-) -> dict[str, Any]:
-    """Return the OpenAPI response for problems, with examples named by their codes."""
-    documents = [document(one) if isinstance(one, AlmanacError) else one for one in examples]
-    content = {
-        "schema": {"$ref": REF.format(model=schema.__name__)},
-        "examples": {one["code"]: {"value": one} for one in documents},
-    }
-    return {"description": description, "content": {PROBLEM_TYPE: content}}
-
-
-def success(description: str, **examples: object) -> dict[str, Any]:
-    """Return the OpenAPI response for JSON, with examples by name."""
-    values = {name: {"value": value} for name, value in examples.items()}
-    return {"description": description, "content": {"application/json": {"examples": values}}}
-
-
-def request_body(schema: str, examples: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI request body of a schema."""
-    content = {"schema": {"$ref": REF.format(model=schema)}, "examples": examples}
-    return {"required": True, "content": {"application/json": content}}
 
 
 _DESCRIBING = threading.Lock()

@@ -1,12 +1,16 @@
 """The application: its routes, and what becomes of its background tasks."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from service import app
-from service.api.routes import ROUTERS
+from service.api.routers import ROUTERS
 from service.settings import Settings
 from tests.stand_in import stand_in
 
@@ -47,7 +51,34 @@ def test_a_background_task_is_cancelled_at_the_end() -> None:
 
 
 def test_the_routes_are_those_of_the_modules(tmp_path: Path) -> None:
-    """Not copies of them, which FastAPI would build at the first request."""
-    built = app.create_app(Settings(home=tmp_path), supervise=False).routes
+    """Not copies of them, which FastAPI would build at the first request; those of health are there at once."""
+    application = app.create_app(Settings(home=tmp_path), supervise=False)
+    first = [one.path for one in application.routes if isinstance(one, Route)]
 
-    assert set(map(id, built)) == {id(one) for router in ROUTERS for one in router.routes}
+    application.late_routes.complete()
+
+    assert set(first) == {"/health/live", "/health/ready"}
+    assert set(map(id, application.routes)) == {id(one) for router in ROUTERS for one in router.routes}
+
+
+def test_a_start_imports_no_routes_but_those_of_health() -> None:
+    """They take a tenth of its time."""
+    program = (
+        "import sys, service.app; print(*(name for name in sys.modules if name.startswith('service.api.routes.')))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+
+    assert done.stdout.split() == ["service.api.routes.health"]
+
+
+def test_the_first_request_waits_for_its_route(tmp_path: Path) -> None:
+    """And for no other request's: an unknown path is one that no route has."""
+    application = app.create_app(Settings(home=tmp_path), supervise=False)
+
+    with TestClient(application) as client:
+        application.late_routes.are_complete = False
+        del application.routes[:]
+        answers = [client.get(path).status_code for path in ("/openapi.json", "/nowhere")]
+
+    assert answers == [200, 404]

@@ -3,9 +3,9 @@
 from typing import Any
 
 from models.errors import PreviousMissing, PromotionRefused, RegistryError, RegistryUnreachable
+from service.api.described import problems, request_body, success
 from service.api.examples import Responses
 from service.api.examples.forecast import BODY_RESPONSES
-from service.api.openapi import problems, request_body, success
 from service.errors import ChampionChanged, FieldInvalid, FieldMissing, ModelNotFound
 
 PROMOTIONS: dict[str, Any] = {

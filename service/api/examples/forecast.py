@@ -4,9 +4,10 @@ from typing import Any
 
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
 from service import errors
+from service.api.described import problems, success
 from service.api.examples import Responses, load
 from service.api.examples.formats import OTHER_FORMATS
-from service.api.openapi import problems, success
+from service.api.examples.health import LOADING, NOTHING
 from service.api.schemas.forecast import ForecastProblem
 from service.problems import document
 from service.serving.unavailable import STARTER_HINT
@@ -58,13 +59,9 @@ ALL_REFUSED: dict[str, Any] = {
     "errors": [{"id": "0", **{name: INFINITE[name] for name in ("code", "detail", "pointer", "hint")}}],
 }
 FULL = errors.QueueFull("64 large requests are waiting already.", hint="Try again in a second.")
-LOADING = errors.ModelLoading(
-    "The model temperatures/3 is being loaded.", pointer="/model", hint="Try again in a few seconds."
-)
 GONE = errors.DatabaseUnreachable(
     "The database does not answer: connection refused.", hint="Ask again soon; the log has details."
 )
-NOTHING = errors.NoModel("No model is registered yet.", hint=f"Run `almanac train` or `almanac demo`. {STARTER_HINT}")
 
 KEY_RESPONSES: Responses = {
     401: problems("Keys are set, and the request has none of them.", NO_KEY),
@@ -100,5 +97,3 @@ MODEL_RESPONSES: Responses = {
     404: problems("There is no such name, alias or version.", NO_SUCH_PATH),
     503: problems("The version is being fetched; try again after Retry-After.", LOADING),
 }
-
-READY_RESPONSES: Responses = {503: problems("Forecasts cannot be answered yet.", NOTHING, LOADING)}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
+from service.api.described import REF, problems, success
 from service.api.examples import Responses, load
 from service.api.examples.forecast import (
     BAD_HORIZON,
@@ -10,12 +11,11 @@ from service.api.examples.forecast import (
     FULL,
     GONE,
     KEY_RESPONSES,
-    LOADING,
     NO_JSON,
     NO_SUCH_PATH,
     TOO_SLOW,
 )
-from service.api.openapi import REF, problems, success
+from service.api.examples.health import LOADING
 from service.api.schemas.observations import ObservationsProblem
 from service.errors import FileInvalid, ForecastUnknown, SeriesUnknown
 from service.problems import document

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from models.names import CHAMPION, STARTER
-from service.api.examples.forecast import READY_RESPONSES
+from service.api.examples.health import READY_RESPONSES
 from service.api.http import json_response
 from service.api.schemas.models import LiveResponse, ReadyResponse
 from service.api.state import service_of
