@@ -27,7 +27,7 @@ from service.api.rates import Rates
 from service.api.request_checks import RequestChecks
 from service.api.security import Guard, KeyCheck, KeyRing
 from service.api.state import Service
-from service.api.tracing import Tracing
+from service.api.tracing import UNTRACED, Tracing
 from service.assembly import Background, Environment, assemble, close, start_worker
 from service.errors import FieldInvalid
 from service.problems import CLIENT_CLOSED, CODE_HEADER, problem, problem_response
@@ -41,9 +41,9 @@ FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 1.0, 60.0
 
 
 class Application(FastAPI):
-    """FastAPI, but for the usual forecasts: its layers and its router take as long as all of ours for such a request."""
+    """FastAPI, but for the usual forecasts without traces: its layers and its router take as long as all of ours for such a request."""
 
-    forecasts: ASGIApp
+    forecasts: ASGIApp | None = None
     late_routes: LateRoutes
 
     def openapi(self) -> dict[str, Any]:
@@ -55,7 +55,8 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        answer = self.forecasts if is_plain_forecast(scope) else super().__call__
+        forecasts = self.forecasts
+        answer = super().__call__ if forecasts is None or not is_plain_forecast(scope) else forecasts
         await answer(scope, receive, send)
 
 
@@ -75,7 +76,7 @@ def create_app(
         ConfigInvalid: If traces are to be exported, and the packages for it are missing.
     """
     environment = Environment.shared(settings, link) if link else Environment.alone(settings, supervise=supervise)
-    tracing = Tracing.from_environment()
+    tracing = Tracing.from_environment(settings.api_keys)
     service, background = assemble(settings, environment)
     if link is not None:
         background.append(partial(link.listen, service.scorer.wake))
@@ -94,7 +95,14 @@ def create_app(
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = Application(title="Almanac", version=_version(), lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app = Application(
+        title="Almanac",
+        version=_version(),
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=UNTRACED if tracing is None else tracing.telemetry,
+    )
     app.state.service = service
     app.late_routes = LateRoutes(
         app.router.routes
@@ -116,11 +124,13 @@ def _add_layers(app: Application, service: Service, settings: Settings, host: st
         (Guard, {"checks": (RequestChecks(AllowedHosts(host, settings.allowed_hosts), keys), KeyCheck(keys, rates))}),
         (MetricsMiddleware, {"metrics": service.metrics, "access_log": settings.access_log, "tracing": tracing}),
     ]
-    app.forecasts = JsonForecasts(service.forecasting)
+    forecasts: ASGIApp = JsonForecasts(service.forecasting)
     app.add_middleware(AdmissionMiddleware, forecasting=service.forecasting)
     for layer, options in layers:
-        app.forecasts = layer(app.forecasts, **options)
+        forecasts = layer(forecasts, **options)
         app.add_middleware(layer, **options)
+    if tracing is None:
+        app.forecasts = forecasts
 
 
 async def keep_running(task: Background) -> None:

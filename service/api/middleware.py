@@ -51,6 +51,8 @@ class MetricsMiddleware:
             nonlocal status, code
             if message["type"] == "http.response.start":
                 status, headers = message["status"], message["headers"]
+                if self._tracing is not None:
+                    self._tracing.annotate(scope)
                 if status >= HTTPStatus.BAD_REQUEST:
                     code = next((value.decode() for name, value in headers if name == _CODE), None)
                 message["headers"] = [*headers, (REQUEST_ID, request_id.encode())]
@@ -86,7 +88,7 @@ class MetricsMiddleware:
     def _record(self, scope: Scope, request_id: str, status: int, code: str | None, seconds: float) -> None:
         refused = protected_route(scope["path"]) if status in REFUSED else None
         route = getattr(scope.get("route"), "path", refused or UNMATCHED)
-        trace = {} if self._tracing is None else {"trace_id": self._tracing.record(scope, route, status, seconds)}
+        trace = {} if self._tracing is None else {"trace_id": self._tracing.record(scope)}
         self._metrics.count_request(route, scope["method"], status, seconds, trace or None)
         if code is not None:
             self._metrics.count_errors([code])

@@ -1,4 +1,4 @@
-"""Tracing: OpenTelemetry spans of forecast requests, exported over OTLP if an endpoint is set; else nothing is imported.
+"""Tracing: FastAPI's OpenTelemetry span of each request, and the stages of a forecast in it, exported if an endpoint is set.
 
 The times are written down while a request is answered, and become spans when it is: parse, wait, run and write.
 """
@@ -6,70 +6,59 @@ The times are written down while a request is answered, and become spans when it
 import itertools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, Self
 
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.trace import get_current_span
 from starlette.types import Scope
 
+from models.audit.hidden_keys import KnownKeys, hide_keys
 from models.tracing.provider import tracer_provider
 from service.callers import CALLER, Caller
 
+UNTRACED = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""FastAPI's settings without an endpoint: prometheus-client measures, and structlog's lines are the log."""
+
 
 class Tracing:
-    """Makes a span of each request."""
+    """Adds to FastAPI's span of a request what is known of its forecast."""
 
-    def __init__(self, provider: Any) -> None:  # noqa: ANN401 (OpenTelemetry is optional)
-        """Record spans with a tracer provider."""
-        from opentelemetry.trace import set_span_in_context
-        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-        self._provider = provider
+    def __init__(self, provider: Any, known: Callable[[], Collection[str]] = tuple) -> None:  # noqa: ANN401 (OpenTelemetry's SDK is optional)
+        """Record spans with a tracer provider; `known` returns the SHA-256 of keys to hide beside ours."""
+        self._provider, self._known = provider, known
         self._tracer = provider.get_tracer("almanac")
-        self._in_context = set_span_in_context
-        self._extract = TraceContextTextMapPropagator().extract
+        self.telemetry = UNTRACED | TelemetryConfig(tracing=True, tracer_provider=provider, operation_spans=False)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        """Return what the standard variables of OpenTelemetry ask for, None without an endpoint; raises ConfigInvalid."""
-        provider = tracer_provider(environment)
-        return None if provider is None else cls(provider)
+    def from_environment(cls, keys: Path, environment: Mapping[str, str] = os.environ) -> Self | None:
+        """Return what the standard variables of OpenTelemetry ask for, None without an endpoint; raises ConfigInvalid.
 
-    def record(self, scope: Scope, route: str, status: int, seconds: float) -> str:
-        """Record the span of an answered request and those within it; return the id of its trace.
-
-        Args:
-            scope: Of the request; its `traceparent` header makes the span part of a longer trace.
-            route: Its route.
-            status: Of the response.
-            seconds: How long it took, until now.
+        `keys` is the file of the API keys, which no span has.
         """
+        provider = tracer_provider(environment)
+        return None if provider is None else cls(provider, KnownKeys(keys).digests)
+
+    def annotate(self, scope: Scope) -> None:
+        """Add model, version and number of series to the span of the request, before it ends, and hide keys in its URL."""
+        caller: Caller | None = scope.get(CALLER)
+        notes = {} if caller is None else {f"almanac.{name}": value for name, value in caller.notes().items()}
+        url = {"url.path": scope["path"], "url.query": scope["query_string"].decode("latin-1")}
+        shown = {name: hide_keys(text, self._known()) for name, text in url.items() if text}
+        get_current_span().set_attributes({**notes, **shown})
+
+    def record(self, scope: Scope) -> str:
+        """Record the stages of an answered request within its span; return the id of its trace."""
         now, clock = time.time_ns(), time.monotonic()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        span = self._tracer.start_span(
-            f"{scope['method']} {route}",
-            context=self._extract(headers),
-            start_time=now - int(seconds * 1e9),
-            attributes={
-                "http.request.method": scope["method"],
-                "http.route": route,
-                "http.response.status_code": status,
-                **_attributes(scope.get(CALLER)),
-            },
-        )
-        within = self._in_context(span)
         for name, start, end in _stages(scope.get(CALLER), clock):
-            stage = self._tracer.start_span(name, context=within, start_time=now - int((clock - start) * 1e9))
+            stage = self._tracer.start_span(name, start_time=now - int((clock - start) * 1e9))
             stage.end(now - int((clock - end) * 1e9))
-        span.end(now)
-        return f"{span.get_span_context().trace_id:032x}"
+        return f"{get_current_span().get_span_context().trace_id:032x}"
 
     def close(self) -> None:
         """Export what waits."""
         self._provider.shutdown()
-
-
-def _attributes(caller: Caller | None) -> dict[str, str | int]:
-    return {} if caller is None else {f"almanac.{name}": value for name, value in caller.notes().items()}
 
 
 def _stages(caller: Caller | None, now: float) -> list[tuple[str, float, float]]:
