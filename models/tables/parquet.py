@@ -10,6 +10,7 @@ from models.columns import EXPORT_METADATA, TIMEZONE
 from models.errors import Finding
 from models.tables.faults import TableInvalid
 from models.tables.sheet import Sheet, make_sheet
+from models.tables.times.periods import period_of, starts_of
 
 MOST_BYTES = 2 * 1024**3
 """Most bytes of all columns after unpacking."""
@@ -102,7 +103,7 @@ def _check_bytes(size: int) -> None:
 
 def sheet_of(table: Any, left_out: Sequence[str] = ()) -> Sheet:  # noqa: ANN401 - pyarrow's
     """Return a table of pyarrow as a sheet, without columns of lists and objects; `left_out` were not read."""
-    columns = [_plain(column) for column in table.columns]
+    columns = [_column(field, column) for field, column in zip(table.schema, table.columns, strict=True)]
     kept = [(name, column) for name, column in zip(table.column_names, columns, strict=True) if column is not None]
     left = [*left_out, *(name for name, column in zip(table.column_names, columns, strict=True) if column is None)]
     findings = (Finding("COLUMNS_IGNORED", f"Not read, since they have no numbers or text: {', '.join(left)}."),)
@@ -112,6 +113,11 @@ def sheet_of(table: Any, left_out: Sequence[str] = ()) -> Sheet:  # noqa: ANN401
     )
     is_export = {key.encode() for key in EXPORT_METADATA} <= (table.schema.metadata or {}).keys()
     return replace(sheet, is_export=is_export and TIMEZONE in sheet.columns)
+
+
+def _column(field: Any, chunks: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    period = period_of(field)
+    return _plain(chunks) if period is None else starts_of(chunks, period, field.name)
 
 
 def _plain(chunks: Any) -> Any:  # noqa: ANN401 - pyarrow's
