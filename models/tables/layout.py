@@ -105,7 +105,7 @@ def find_layout(
     time = _given(names, options.time, "time") or _find_time(sheet, {*ids, *row_id, value}, strict=strict)
     _check_covariates(names, covariates, {time, value, *ids})
     used = {value, *ids, *covariates}
-    periods = None if options.time else _find_periods(sheet, time, ids, used)
+    periods = None if options.time and not dates_repeat(sheet, time, ids) else _find_periods(sheet, time, ids, used)
     clock = _find_clock(sheet, time, ids, used) or (periods.start if periods else None)
     periods = periods if periods and clock == periods.start else None
     taken = {time, value, clock, *ids, *row_id, *covariates}

@@ -182,14 +182,22 @@ def test_wide_rows_with_times_of_periods_are_not_stored_as_days() -> None:
         read_strictly(["date,Zeit von,Zeit bis,north,south", "2024-03-01,06:00,08:00,0.5,7"])
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [f"2024-01-0{day},{hours},1" for day in (1, 2, 3) for hours in ("08:00,12:00", "13:00,17:00")],
-        [line.replace(";", ",") for line in meter()],
-    ],
-)
-def test_dates_that_repeat_beside_shifts_and_a_time_column_that_is_named_stay_dates(lines: list[str]) -> None:
+def test_dates_that_repeat_beside_shifts_stay_dates() -> None:
     """They are refused: what stands beside them is a part of the time, which the error says."""
+    lines = [f"2024-01-0{day},{hours},1" for day in (1, 2, 3) for hours in ("08:00,12:00", "13:00,17:00")]
+
     with pytest.raises(TableInvalid, match="hold parts of the time"):
-        read(["date,from,to,y", *lines], time="date" if len(lines) > 6 else None, value="y")
+        read(["date,from,to,y", *lines], value="y")
+
+
+def test_the_command_that_names_ids_and_dates_reads_the_periods_of_several_meters() -> None:
+    """Errors advise it, and the dates of each meter repeat; days that are whole beside shifts stay days."""
+    lines = [f"{meter_id};{line}" for meter_id in ("001", "002") for line in meter()]
+    whole = [f"{shop};0{day}.01.2024;08:00;18:00;{day}" for shop in "AB" for day in range(1, 5)]
+    named = {"ids": ("Zähler",), "time": "Datum", "value": "kWh"}
+
+    with pytest.raises(TableInvalid, match="Give --id-column Zähler --time-column Datum --value-column kWh"):
+        read(["Zähler;Datum;von;bis;kWh", *lines])
+    assert stamps(read(["Zähler;Datum;von;bis;kWh", *lines], **named)) == WALLS * 2
+    assert stamps(read_strictly(["Zähler;Datum;von;bis;kWh", *lines], **named)) == WALLS * 2
+    assert all(one.endswith("T00:00") for one in stamps(read(["Zähler;Datum;von;bis;kWh", *whole], **named)))
