@@ -33,6 +33,9 @@ FEWEST = 8
 SENTINEL_DISTANCE, SENTINEL_RATIO, MOST_SENTINELS = 3.0, 3.0, 0.5
 """A sentinel lies so many robust ranges from the median, and so many times as far as any other value; the largest share."""
 
+HIDDEN_DISTANCE = 10.0
+"""Robust ranges of a sentinel that stands there several times while one or two other values are far, too."""
+
 POINT_DISTANCE, POINT_RATIO, MOST_POINTS = 60.0, 100.0, 2
 """The same of any other value, which must stand alone; and how many there may be."""
 
@@ -134,6 +137,8 @@ def _look_closer(values: Values, ordered: Values) -> Indices:
     sentinel = np.isin(values, list(SENTINELS))
     with np.errstate(invalid="ignore", over="ignore"):
         found = _far(values, sentinel, SENTINEL_DISTANCE, SENTINEL_RATIO)
+        if not found.any():
+            found = _hidden(values, sentinel)
         if not found.any() or found.sum() > MOST_SENTINELS * len(ordered):
             found = _minus_ones(values, ordered)
         if not found.any():
@@ -142,6 +147,19 @@ def _look_closer(values: Values, ordered: Values) -> Indices:
             return _far_points(values)
     rest = np.where(found, np.nan, values)
     return np.union1d(np.flatnonzero(found), find_implausible(rest))
+
+
+def _hidden(values: Values, sentinel: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which sentinels that stand there several times are far from all but one or two other values, which hide them."""
+    numbers, counts = np.unique(values[sentinel], return_counts=True)
+    often = np.isin(values, numbers[counts >= FEWEST_REPEATED])
+    others = np.flatnonzero(~sentinel & np.isfinite(values))
+    if not often.any() or len(others) < FEWEST:
+        return np.zeros(len(values), dtype=np.bool_)
+    away = np.abs(values[others] - np.median(values[others]))
+    seen = values.copy()
+    seen[others[np.argsort(away)[-MOST_POINTS:]]] = np.nan
+    return _far(seen, often, HIDDEN_DISTANCE, SENTINEL_RATIO)
 
 
 def _is_minus_one_apart(ordered: Values) -> bool:

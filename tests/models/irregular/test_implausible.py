@@ -34,6 +34,16 @@ def test_sentinels_are_found(sentinel: float, at: list[int]) -> None:
     assert find_implausible(changed(at, sentinel)).tolist() == at
 
 
+def test_a_sentinel_that_repeats_is_not_hidden_by_another_far_value() -> None:
+    """As -127 and 85 of one sensor; those that many values are near to, or that stand there once, are left alone."""
+    room = 25 + 2 * np.sin(np.arange(400) / 24 * 2 * np.pi).round(1)
+    one_far, many_far = changed(200, 85.0, room), changed([7, 90, 201, 310], 85.0, room)
+
+    assert find_implausible(changed([40, 41, 300], -127.0, one_far)).tolist() == [40, 41, 300]
+    assert not find_implausible(changed([40], -127.0, one_far)).size
+    assert not find_implausible(changed([40, 41, 300], -127.0, many_far)).size
+
+
 @pytest.mark.parametrize("at", [[3, 50, 300], list(range(202, 302, 9)), list(range(100, 250)), [*range(10), 399]])
 def test_minus_one_is_found_if_all_other_values_are_positive_and_far(at: list[int]) -> None:
     """At even steps, too; not if others are near it, if it stands twice, or as the level that was reached."""
