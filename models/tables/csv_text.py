@@ -33,6 +33,10 @@ LEAST_ALIKE = 0.8
 
 WIDTH_HINT = "Give a cell for each column, an empty one for a gap; quote a cell that contains the separator."
 
+LEAST_YEARS = 3
+"""Years from which on they are names of columns, as in tables of statistical offices."""
+
+_YEAR = re.compile(r"(?:1[89]|20|21)\d\d")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
 
@@ -126,9 +130,13 @@ def _preamble(number: int, header: str) -> TableInvalid:
 
 
 def _is_header(row: Sequence[str], below: Sequence[str]) -> bool:
-    """Return whether a row has names, and the one below it something else: digits."""
-    return all(cell.strip() and not cell.strip()[0].isdigit() for cell in row) and any(
-        cell.strip()[:1].isdigit() for cell in below
+    """Return whether a row has names, or names and then years, and the one below it something else: digits."""
+    cells = [cell.strip() for cell in row]
+    years = [cell for cell in cells if _YEAR.fullmatch(cell)]
+    if len(years) >= LEAST_YEARS:
+        cells = [cell for cell in cells if cell and cell not in years]
+    return all(cell and not cell[0].isdigit() for cell in cells) and any(
+        cell.strip()[:1].isdigit() for cell in below[: len(row)]
     )
 
 
@@ -151,7 +159,7 @@ def _read_plain(  # noqa: PLR0913, PLR0917 - a text and what is known of it
         table = arrow.read_csv(pa.BufferReader(text.encode() if raw is None else raw), read, parse, kinds)
     except (pa.ArrowInvalid, UnicodeEncodeError):
         return None
-    columns = [table.column(name).combine_chunks() for name in names]
+    columns = [_without_formula(table.column(name).combine_chunks()) for name in names]
     rows = np.arange(first, first + table.num_rows, dtype=np.int64)
     return make_sheet(header, columns, rows, separator=separator, findings=findings)
 
@@ -187,10 +195,19 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
         faults = {at: _without_name(one, separator) for at, one in faults.items()}
     for at in faults:
         cells[at] = [""] * width
-    columns: list[Any] = [pa.array(column, pa.string()) for column in zip(*cells, strict=True)] or [
+    columns: list[Any] = [_without_formula(pa.array(column, pa.string())) for column in zip(*cells, strict=True)] or [
         pa.array([], pa.string())
     ] * width
     return make_sheet(header, columns, rows, separator=separator, faults=faults, findings=findings)
+
+
+def _without_formula(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return text with cells such as ="00123" as 00123: so exports keep Excel from taking ids for numbers."""
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.starts_with(column, '="')).as_py():
+        return column
+    return pc.replace_substring_regex(column, r'^="([^"]*)"$', r"\1")
 
 
 def _refuse_others(rows: Iterable[NumberedRow], separator: str, first: int) -> Iterator[NumberedRow]:

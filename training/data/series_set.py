@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calendar.dates import Dates, style_of
-from models.calendar.exact_frequency import FiscalPeriods
+from models.calendar.exact_frequency import FEWEST, FiscalPeriods
 from models.calendar.timestamps import to_instants
 from models.calendar.zoned_grid import Frequency, parse_frequency
 from models.covariates import CovariateNames
@@ -40,6 +40,11 @@ SAME_STEP = (0.6, 1.6)
 
 FEW_POINTS = 4
 """Below this many points a series' usual step says little about its frequency."""
+
+LEAST_ALONE = 3
+"""Series of one row each from which on their ids are said to number the rows."""
+
+_EVENTS = " If each row is an event, such as a payment, sum the events of each hour or day first."
 
 STRAY = "Correct the date if one is wrong, or give the frequency with --frequency."
 
@@ -167,6 +172,11 @@ def _bytes_of(values: NDArray[np.float64]) -> bytes:
 
 def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
     longest = max(groups, key=lambda group: len(group.ds))
+    if len(groups) >= LEAST_ALONE and len(longest.ds) == 1:
+        raise FrequencyNotInferred(
+            f"{table.path}: each of its {len(groups)} series has one row, since each row has another id.",
+            hint=f"Give --id-column with the columns that tell series apart, or take the id out.{_EVENTS}",
+        )
     try:
         return infer_for(dates_of(table, longest))
     except FiscalPeriods as error:
@@ -177,7 +187,7 @@ def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
             f"{place}: {error.detail}",
             hint="Correct these dates, or round them to their step; --frequency does not change them."
             if place != str(table.path)
-            else "Give it with --frequency, such as M, D or 30min, or correct the dates.",
+            else f"Give it with --frequency, such as M, D or 30min, or correct the dates.{_EVENTS * (len(longest.ds) > FEWEST)}",
         ) from error
 
 

@@ -9,6 +9,10 @@ from models.tables.times.months import ALL_MONTHS
 ZONE_HINT = "Take the name of the zone out, and give it as --timezone, such as Europe/Berlin."
 _WITHOUT_YEAR = "It has no year: write dates as 1939-01-31."
 
+_FISCAL_HINT = (
+    "Nobody can tell when a fiscal year begins: write the date on which each period begins, such as 1939-04-01."
+)
+
 _FORMS = (
     (r".*\d ?(?!UTC|GMT)[A-Z]{3,4}|.*:\d\d\S*\[[\w/+-]+\]|.*:\d\d.*\([\w ]+\)", ZONE_HINT),
     (r"\d{1,2}\.\d{1,2}\.", _WITHOUT_YEAR),
@@ -18,8 +22,9 @@ _FORMS = (
     ),
     (
         r"(?i)(?:[1-4]?[qh][1-4]?[-/ ]*)?(?:fy|gj|fiscal|financial).*\d.*|(?:[1-4][qh]|[qh][1-4])[-/ ]*\d{4}[-/]\d{2,4}",
-        "Nobody can tell when a fiscal year begins: write the date on which each period begins, such as 1939-04-01.",
+        _FISCAL_HINT,
     ),
+    (r"(?i)\d{4}[-/. ]?p(?:er)?\.? ?\d{1,2}|p(?:er)?\.? ?\d{1,2}[-/. ]?\d{4}", _FISCAL_HINT),
     (r"\d{4}[- ]?S\d{2}|S\d{2}[-/ ]\d{4}", "Write weeks as 1939-W01."),
     (r"\d{4}[- ]?S[12]|S[12][-/ ]?\d{4}", "Write half-years as 1939-H1, weeks as 1939-W01."),
     (r"\d{4}[- ]?T[1-4]|T[1-4][-/ ]?\d{4}|[1-4]T ?\d{2,4}", "Write quarters as 1939-Q1."),

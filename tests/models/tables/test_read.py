@@ -511,6 +511,11 @@ def of_years(header: str, cell: str, first: int = 1) -> str:
         (",date,a\n3,2024-01-01,5\n7,2024-01-02,6\n", USUAL, "has no name for column 1.*what stands above the header"),
         ("# made by x\ndate,a\n2024-01-01,5\n2024-01-02,6\n", USUAL, "Take out the lines above it."),
         (
+            "Data Source,World Development Indicators,\n\nCountry,Code,2021,2022,2023,\nAruba,ABW,1,2,3,\nChad,TCD,4,5,6,\n",
+            USUAL,
+            "table begins at line 3, 'Country,Code,2021",
+        ),
+        (
             "Date,SKU,Units\n2024-01-01,0042,5\n2024-01-02,0042,6\n",
             USUAL,
             "'SKU' looks like one: it is '0042' in each row. Give --id-column SKU --time-column Date --value-column Units",
@@ -696,3 +701,14 @@ def test_row_names_without_a_header_are_named_however_many_rows_there_are() -> N
         read_csv("date,value\n" + "1,2024-01-31,x\n" * (MOST_OTHERS + 1))
 
     assert "The header lacks a name for the first column" in refused.value.hint
+
+
+@pytest.mark.parametrize("cells", ["", "7,2024-01-31,5,5\n"])
+def test_a_cell_that_is_a_formula_of_text_is_its_text(cells: str) -> None:
+    """As exports write ids for Excel; other formulas stay as they are."""
+    rows = 'unique_id,ds,y\n="00123",2024-01-31,="1.5"\n"=""123""",2024-01-31,2\n=A1,2024-01-31,3\n'
+
+    found = read_columns(read_sheet((rows + cells).encode()), USUAL)
+
+    assert found.ids.to_pylist()[:3] == ["00123", "123", "=A1"]
+    assert found.values["y"].values[:3].tolist() == [1.5, 2, 3]

@@ -146,6 +146,22 @@ def test_dates_that_tell_no_frequency_ask_for_one(tmp_path: Path) -> None:
     assert len(read_series(path, frequency="M").series[0]) == 2
 
 
+def test_events_with_an_id_each_are_no_series(tmp_path: Path) -> None:
+    """A file of payments: not the dates are too few, but each row would be a series."""
+    path = tmp_path / "d.csv"
+    path.write_text("unique_id,ds,y\n" + "".join(f"ch_{at},2024-01-{at + 1:02d}T07:1{at % 10},5\n" for at in range(20)))
+
+    with pytest.raises(
+        FrequencyNotInferred, match=r"each of its 20 series has one row.*sum the events of each hour or day"
+    ):
+        read_series(path)
+    path.write_text(
+        "ds,y\n" + "".join(f"2024-01-{at + 1:02d}T0{at % 7}:{at * 7 % 60:02d}:0{at % 9},5\n" for at in range(20))
+    )
+    with pytest.raises(FrequencyNotInferred, match=r"too irregular.*sum the events of each hour or day"):
+        read_series(path)
+
+
 def test_a_series_without_values_is_left_out_and_named(tmp_path: Path) -> None:
     """One empty series does not stop the others; a file of nothing else is refused."""
     path = tmp_path / "d.csv"
