@@ -1,14 +1,19 @@
 """The commands: `almanac serve` at the door, and `almanac key`."""
 
+import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import uvicorn
 from click.testing import CliRunner, Result
 
 from service.api.key_file import read_keys
@@ -17,6 +22,7 @@ from service.cli import serve as module
 from service.cli import server
 from service.cli.keys import key
 from service.cli.serve import serve
+from service.settings import Settings
 
 Run = Callable[..., Result]
 
@@ -187,6 +193,35 @@ def test_the_process_does_not_wait_for_a_thread_that_computes(monkeypatch: pytes
     server._leave()
 
     assert exits == [0]
+
+
+def test_forwarded_headers_are_believed_of_configured_proxies_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another client cannot say that its request came by https."""
+    made, seen = dict[str, Any](), list[str]()
+
+    def stop(_app: object, **options: object) -> None:
+        made.update(options)
+        raise KeyboardInterrupt
+
+    async def app(scope: dict[str, Any], _receive: object, _send: object) -> None:
+        seen.append(scope["scheme"])
+
+    monkeypatch.setattr(server, "uvicorn", SimpleNamespace(Config=stop))
+    monkeypatch.setattr(server, "sys", SimpleNamespace(setswitchinterval=lambda _seconds: None))
+    served: Any = SimpleNamespace(state=SimpleNamespace(service=SimpleNamespace(metrics=None)))
+    with socket.socket() as listener, pytest.raises(KeyboardInterrupt):
+        server.serve_app(served, Settings(home=tmp_path, forwarded_allow_ips="10.0.0.0/8"), listener)
+    config = uvicorn.Config(
+        app, log_config=None, **{key: made[key] for key in ("proxy_headers", "forwarded_allow_ips")}
+    )
+    config.load()
+    for client in ("10.0.0.7", "203.0.113.9"):
+        scope = {"type": "http", "scheme": "http", "client": (client, 1), "headers": [(b"x-forwarded-proto", b"https")]}
+        asyncio.run(config.loaded_app(scope, None, None))
+
+    assert seen == ["https", "http"]
 
 
 def test_only_a_document_of_the_interface_builds_what_it_is_made_of() -> None:

@@ -47,6 +47,8 @@ def test_requests_are_counted_by_route_method_and_status(client: TestClient) -> 
     assert value(client, "almanac_requests_total", route="/models/{model:path}", method="GET", status="200") == 1
     assert value(client, "almanac_requests_total", route="/models/{model:path}", method="GET", status="404") == 1
     assert value(client, "almanac_request_seconds_count", route="/forecast") == 2
+    for seconds in ("30.0", "60.0", "120.0"):  # also beyond 10 s
+        assert value(client, "almanac_request_seconds_bucket", route="/forecast", le=seconds) == 2
 
 
 def test_a_refused_key_is_counted_under_the_route_that_refused_it(
