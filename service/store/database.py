@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,6 +17,7 @@ from models.jobs.database import SQLITE
 from models.machine.sqlite_file import SqliteFile, create_private
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA, service_state, write_checks
+from service.store.upsert import insert_into
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 30
@@ -297,7 +297,8 @@ def read_state(database: Database, name: str) -> str | None:
 
 def write_state(connection: Connection, name: str, value: str, now: int) -> None:
     """Remember a value under a name, in a transaction that writes; `now` is microseconds since 1970."""
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = make(service_state).values(name=name, value=value, updated=now)
+    row = insert_into(service_state, is_postgresql=connection.dialect.name == "postgresql").values(
+        name=name, value=value, updated=now
+    )
     newest = {"value": row.excluded.value, "updated": row.excluded.updated}
     connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=newest))

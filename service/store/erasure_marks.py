@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.database import Database
 from service.store.tables import erasure_marks
+from service.store.upsert import insert_into
 
 MARKS_LOCK = 0x616C6D63
 """PostgreSQL's advisory lock: a new mark waits for the forecasts that are being written, and later ones see it."""
@@ -23,8 +23,9 @@ def mark_erased(connection: Connection, series_id: str, now: int) -> None:
 
     `now` is read after `lock_marks`: then every forecast that is written already was made before it.
     """
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = make(erasure_marks).values(series_sha256=id_hash(series_id), erased_at=now)
+    row = insert_into(erasure_marks, is_postgresql=connection.dialect.name == "postgresql").values(
+        series_sha256=id_hash(series_id), erased_at=now
+    )
     connection.execute(
         row.on_conflict_do_update(index_elements=["series_sha256"], set_={"erased_at": row.excluded.erased_at})
     )

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, RowMapping, delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Executable, Row, RowMapping, delete, func, select
 
 from service.store.database import Database, read_state, storable, write_state
 from service.store.erasure_marks import find_erased, id_hash
@@ -17,6 +16,7 @@ from service.store.log_rows import is_late, make_rows
 from service.store.scoring.rollups import drop_empty_sums, lock_scores, remove_forecast_sums
 from service.store.scoring.score_due import count_observed
 from service.store.tables import forecasts, scores
+from service.store.upsert import insert_into
 
 T = TypeVar("T")
 
@@ -27,7 +27,6 @@ AT_ONCE, PAUSE_SECONDS = 16, 50e-6
 """Rows that are made in a millisecond. A thread that computes on and on delays a request by that long at each of its steps."""
 DELETE_ROWS = 5_000
 """Rows that one transaction deletes."""
-_INSERT = insert(forecasts).on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,15 +89,21 @@ def write_forecasts(database: Database, entries: Sequence[LogEntry], now: int, p
         written = [row for row in rows if not erased or row["made_at"] > erased.get(id_hash(row["series_id"]), -1)]
         for some in _unhurried(written, pause):
             if database.is_postgresql:
-                connection.execute(_INSERT, some)
+                connection.execute(_postgresql_insert(), some)
             else:  # SQLAlchemy takes longer to convert a row than SQLite to store it
                 connection.exec_driver_sql(_sqlite_insert(tuple(some[0])), some)
     return len(rows) - len(written)
 
 
 @cache
+def _postgresql_insert() -> Executable:
+    insert = insert_into(forecasts, is_postgresql=True)
+    return insert.on_conflict_do_nothing(index_elements=[forecasts.c.forecast_id])
+
+
+@cache
 def _sqlite_insert(columns: Sequence[str]) -> str:
-    """Return `_INSERT` for SQLite, with the columns as named parameters."""
+    """Return the same for SQLite, with the columns as named parameters."""
     values = ", ".join(f":{name}" for name in columns)
     return f"INSERT INTO {forecasts.name} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT (forecast_id) DO NOTHING"  # noqa: S608 (ours)
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from models.calendar.timestamps import Timestamps, to_instants, to_local_times, write_exactly
 from models.errors import TimestampInvalid
@@ -32,6 +31,7 @@ from service.store.blobs import Floats, microseconds
 from service.store.database import Database, storable
 from service.store.scoring.time_matching import PERIOD_TOLERANCE, tolerance
 from service.store.tables import SCHEMA, forecasts, observations, series
+from service.store.upsert import insert_into
 
 Codes = NDArray[np.int64]
 
@@ -237,8 +237,7 @@ def _columns(rows: Observations) -> tuple[list[str], list[int], list[float | Non
 
 
 def _upsert_series(connection: Connection, names: Sequence[str], calendars: Sequence[Calendar], now: int) -> None:
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    insert = make(series)
+    insert = insert_into(series, is_postgresql=connection.dialect.name == "postgresql")
     changed = {
         name: func.coalesce(insert.excluded[name], column)
         for name, column in (("frequency", series.c.frequency), ("timezone", series.c.timezone))

@@ -37,6 +37,7 @@ metadata = MetaData(schema=SCHEMA)
 
 IS_DUE = text("due")
 IS_DISPUTED = text("NOT is_evidence")
+# Their indexes have these conditions on PostgreSQL, too, by the migrations: to name its options here imports its dialect.
 """Conditions of partial indexes, also for queries: SQLite uses such an index only for a condition that is written alike."""
 
 series = Table(
@@ -95,9 +96,9 @@ forecasts = Table(
     Index("ix_forecasts_series", "series_id", "last_timestamp"),
     Index("ix_forecasts_truth", "series_id", "first_timestamp"),
     Index("ix_forecasts_counted", "counted", "made_at", "model", "version"),
-    Index("ix_forecasts_disputed", "made_at", postgresql_where=IS_DISPUTED, sqlite_where=IS_DISPUTED),
+    Index("ix_forecasts_disputed", "made_at", sqlite_where=IS_DISPUTED),
     Index("ix_forecasts_made", "made_at"),
-    Index("ix_forecasts_due", "made_at", postgresql_where=IS_DUE, sqlite_where=IS_DUE),
+    Index("ix_forecasts_due", "made_at", sqlite_where=IS_DUE),
 )
 
 scores = Table(

@@ -28,7 +28,6 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.many_rows import insert_many
 from service.store.tables import (
@@ -39,6 +38,7 @@ from service.store.tables import (
     sums_by_series_step_week,
     sums_by_step,
 )
+from service.store.upsert import insert_into
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -218,8 +218,9 @@ def _addition(table: Table, which: ColumnElement[bool], sign: int, *, is_postgre
     columns = [keys[column.name].label(f"of_{column.name}") for column in table.primary_key.columns]
     sums = [sign * func.coalesce(one, 0) for one in sums_of_scores()]
     query = select(*columns, *sums).select_from(scores).join(forecasts).where(scores.c.counts, which).group_by(*columns)
-    make = postgresql.insert if is_postgresql else sqlite.insert
-    insert = make(table).from_select([column.name for column in table.columns], query)
+    insert = insert_into(table, is_postgresql=is_postgresql).from_select(
+        [column.name for column in table.columns], query
+    )
     added = {name: table.c[name] + insert.excluded[name] for name in SUMS}
     return insert.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=added)
 
