@@ -104,9 +104,7 @@ def create_app(
         telemetry=UNTRACED if tracing is None else tracing.telemetry,
     )
     app.state.service = service
-    app.late_routes = LateRoutes(
-        app.router.routes
-    )  # `include_router` would build each of them again at the first request
+    app.late_routes = LateRoutes(app.router.routes)
     background.append(partial(app.late_routes.complete_after, lambda: service.catalog.readiness_error() is not None))
     app.add_middleware(LateRoutesMiddleware, routes=app.late_routes)
     for kind, handler in HANDLERS.items():

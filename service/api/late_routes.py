@@ -40,6 +40,7 @@ class LateRoutes:
                 return
             from service.api.routers import ROUTERS
 
+            # `include_router` would build each of them again at the first request
             self._routes[:] = [route for router in ROUTERS for route in router.routes]
             self.are_complete = True
         if gc.get_freeze_count():
