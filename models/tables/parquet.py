@@ -30,20 +30,36 @@ def read_parquet(source: Any) -> Sheet:  # noqa: ANN401 - a path or a file-like 
         TableInvalid: If it cannot be read, or unpacks to more than MOST_BYTES.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(source)
+        file = open_parquet(source)
         flat = flat_columns(file.metadata)
         _check_bytes(unpacked_bytes(file.metadata, flat))
         texts = [one.path for one in flat.values() if one.physical_type == TEXT]
-        table = read_flat(pq.ParquetFile(source, read_dictionary=texts), flat)
+        table = read_flat(open_parquet(source, read_dictionary=texts), flat)
         _check_bytes(sum(text_bytes(table.column(name)) for name in texts))
         left = [name for name in file.schema_arrow.names if name not in table.column_names]
         return sheet_of(table, left)
     except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise TableInvalid(f"is not a Parquet file ({reason}).", hint="Check the file.") from error
+
+
+def open_parquet(source: Any, **options: Any) -> Any:  # noqa: ANN401 - pyarrow's
+    """Return a Parquet file of pyarrow, opened; pandas reads the descriptions of its own types, and may not understand them.
+
+    Raises:
+        pyarrow.ArrowException, OSError: If the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(source, **options)
+    except pa.ArrowException:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise pa.ArrowInvalid(f"a type of pandas has no valid description ({error})") from error
 
 
 def flat_columns(metadata: Any) -> dict[int, Any]:  # noqa: ANN401 - pyarrow's

@@ -47,7 +47,16 @@ def read_arrow(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
             table = reader.read_all()
         table.validate(full=True)
         _check_bytes(sum(_bytes_of(column) for column in table.columns))
-    except (pa.ArrowException, OSError, OverflowError, ValueError, struct.error, IndexError, EOFError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        OverflowError,
+        ValueError,
+        TypeError,
+        LookupError,
+        struct.error,
+        EOFError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise FileInvalid(f"The body is not a valid Arrow stream or file: {reason}.", hint="Write it again.") from error
     return table

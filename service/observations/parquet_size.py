@@ -7,7 +7,7 @@ So the size is known only in steps: from the metadata, then from the dictionarie
 import io
 from typing import Any
 
-from models.tables.parquet import TEXT, flat_columns, read_flat, text_bytes, unpacked_bytes
+from models.tables.parquet import TEXT, flat_columns, open_parquet, read_flat, text_bytes, unpacked_bytes
 from service.errors import BodyTooLarge, FileInvalid
 from service.observations.columns import MAX_COLUMNS, check_count
 
@@ -29,9 +29,7 @@ def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
         BatchTooLarge: If there are more than `limit` rows.
         pyarrow.ArrowException, OSError, UnicodeDecodeError: If the file cannot be read.
     """
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(io.BytesIO(body))
+    metadata = open_parquet(io.BytesIO(body)).metadata
     _check_parts(
         metadata.num_columns, MAX_COLUMNS, "columns", "Send a long file: a column each for id, time and value."
     )
@@ -43,7 +41,7 @@ def read_table(body: bytes, limit: int) -> Any:  # noqa: ANN401 (a table of pyar
     flat = flat_columns(metadata)
     texts = [one.path for one in flat.values() if one.physical_type == TEXT]
     _check_bytes(unpacked_bytes(metadata, flat))
-    file = pq.ParquetFile(io.BytesIO(body), read_dictionary=texts)
+    file = open_parquet(io.BytesIO(body), read_dictionary=texts)
     table = read_flat(file, flat)
     _check_bytes(sum(text_bytes(table.column(name)) for name in texts))
     return table

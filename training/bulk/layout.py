@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DataInvalid
+from models.tables import parquet
 from models.tables.faults import TableInvalid
 from models.tables.layout import find_layout
-from models.tables.parquet import sheet_of
 from training.bulk.places import DataFile, Place
 from training.config.training import Columns
 
@@ -124,10 +124,9 @@ def find_parts(place: Place, columns: Columns, covariates: Sequence[str] = ()) -
 def open_parquet(system: Any, file: DataFile, texts: Sequence[str] = ()) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a `pyarrow.parquet.ParquetFile`, whose `texts` are read as dictionaries; raises DataInvalid."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(system.open_input_file(file.path), read_dictionary=list(texts))
+        return parquet.open_parquet(system.open_input_file(file.path), read_dictionary=list(texts))
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise DataInvalid(f"{file.path}: is not a Parquet file ({reason}).", hint="Check the file.") from error
@@ -146,7 +145,7 @@ def _name_columns(system: Any, file: DataFile, columns: Columns, covariates: Seq
     first = next(opened.iter_batches(batch_size=SAMPLE_ROWS), None)
     table = opened.schema_arrow.empty_table() if first is None else pa.Table.from_batches([first])
     try:
-        sheet = sheet_of(table)
+        sheet = parquet.sheet_of(table)
         found = find_layout(sheet, columns.options, covariates)
     except TableInvalid as error:
         raise error.at(Path(file.path)) from error

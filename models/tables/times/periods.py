@@ -14,15 +14,24 @@ EXTENSION = "pandas.period"
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_OF_YEAR = {"Y": 12, "A": 12, "Q": 3, "M": 1}
+_OF_YEAR = {"Y": 12, "Q": 3, "M": 1}
 """Months of a period."""
 
-_UNITS = {"D": "D", "h": "h", "H": "h", "min": "m", "T": "m", "s": "s", "S": "s", "ms": "ms", "L": "ms", "us": "us", "U": "us",
-          "ns": "ns", "N": "ns"}  # fmt: skip
-"""Units of NumPy, by the names of pandas before version 2.2, too."""
+_UNITS = {"A": "Y", "H": "h", "T": "m", "min": "m", "S": "s", "L": "ms", "U": "us", "N": "ns",
+          **{name: name for name in ("Y", "Q", "M", "W", "B", "D", "h", "s", "ms", "us", "ns")}}  # fmt: skip
+"""Units, most of them NumPy's, by the names of pandas; those of before version 2.2 first."""
+
+_IN_YEAR = {"Y": 1, "Q": 4, "M": 12, "W": 52, "B": 261, "D": 365, "h": 8_760, "m": 525_600, "s": 31_536_000,
+            "ms": 31_536_000_000, "us": 31_536_000_000_000}  # fmt: skip
+"""Periods of a year, by the units of NumPy; those of nanoseconds are in the years 1677 to 2262."""
+_YEARS = (-1_969, 8_029)
+"""Years from 1970 on in which a period may be: 1 to 9999."""
 
 _FIRST_WEEK = np.datetime64("1969-12-22")
 """Beginning of week 0 of those that end on Sunday."""
+
+_MISSING = np.iinfo(np.int64).min
+"""NaT of pandas."""
 
 _FREQUENCY = re.compile(r"\d*([A-Za-z]+)(?:-([A-Z]{3}))?")
 
@@ -35,7 +44,10 @@ def period_of(field: Any) -> str | None:  # noqa: ANN401 - pyarrow's
     metadata = field.metadata or {}
     if metadata.get(b"ARROW:extension:name") != EXTENSION.encode():
         return None
-    return str(json.loads(metadata.get(b"ARROW:extension:metadata", b"{}")).get("freq"))
+    try:
+        return str(json.loads(metadata[b"ARROW:extension:metadata"])["freq"])
+    except (KeyError, TypeError, ValueError):
+        return "unknown"
 
 
 def starts_of(column: Any, frequency: str, name: str) -> Any:  # noqa: ANN401 - pyarrow's
@@ -49,19 +61,27 @@ def starts_of(column: Any, frequency: str, name: str) -> Any:  # noqa: ANN401 - 
     storage = pa.concat_arrays(
         [getattr(chunk, "storage", chunk) for chunk in column.chunks] or [pa.array([], pa.int64())]
     )
-    missing = storage.is_null().to_numpy(zero_copy_only=False)
-    starts = _starts(storage.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64), frequency)
+    numbers = storage.fill_null(_MISSING).to_numpy(zero_copy_only=False).astype(np.int64)
+    missing = numbers == _MISSING
+    numbers[missing] = 0
+    starts = _starts(numbers, frequency)
     if starts is None:
         hint = f"Write timestamps: frame[{name!r}].dt.to_timestamp()."
-        detail = f"has periods of pandas of the frequency {frequency!r} in column {name!r}."
+        detail = f"has periods of pandas of the frequency {frequency[:20]!r} in column {name!r} that are no dates until 9999."
         raise TableInvalid(detail, hint=hint, about=TIME)
     return pa.array(starts, mask=missing)
 
 
 def _starts(numbers: NDArray[np.int64], frequency: str) -> NDArray[np.datetime64] | None:
-    """Return when the periods of these numbers begin, in microseconds or nanoseconds; None for an unknown frequency."""
+    """Return when the periods of these numbers begin, in microseconds or nanoseconds; None for no frequency, or no years."""
     match = _FREQUENCY.fullmatch(frequency)
-    unit, anchor = match.groups() if match else ("", None)
+    name, anchor = match.groups() if match else ("", None)
+    unit = _UNITS.get(name, "")
+    most = _IN_YEAR.get(unit)
+    if not unit or (
+        most and not (_YEARS[0] * most <= numbers.min(initial=0) <= numbers.max(initial=0) <= _YEARS[1] * most)
+    ):
+        return None
     if unit in _OF_YEAR and (anchor or "DEC") in _MONTHS:
         shift = (_MONTHS.index(anchor or "DEC") + 1) % 12
         months = _OF_YEAR[unit] * numbers + (shift - 12 if shift else 0)
@@ -69,10 +89,8 @@ def _starts(numbers: NDArray[np.int64], frequency: str) -> NDArray[np.datetime64
     if unit == "W" and (anchor or "SUN") in _DAYS:
         return (_FIRST_WEEK + _DAYS.index(anchor or "SUN") + 7 * numbers).astype("M8[us]")
     if unit == "B":
-        starts: NDArray[np.datetime64] = np.busday_offset(np.datetime64("1970-01-01", "D"), numbers.tolist()).astype(
-            "M8[us]"
-        )
-        return starts
-    if unit in _UNITS and anchor is None:
-        return numbers.astype(f"M8[{_UNITS[unit]}]").astype("M8[ns]" if _UNITS[unit] == "ns" else "M8[us]")
+        starts: NDArray[np.datetime64] = np.busday_offset(np.datetime64("1970-01-01", "D"), numbers.tolist())
+        return starts.astype("M8[us]")
+    if anchor is None:
+        return numbers.astype(f"M8[{unit}]").astype("M8[ns]" if unit == "ns" else "M8[us]")
     return None

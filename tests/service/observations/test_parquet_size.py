@@ -2,9 +2,11 @@
 
 import io
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from models.errors import AlmanacError
 from models.tables.options import ReadOptions
 from service.errors import BatchTooLarge, BodyTooLarge, FileInvalid
+from service.observations.arrow_size import read_arrow
 from service.observations.columns import MAX_COLUMNS
 from service.observations.files import read_parquet
 from service.observations.parquet_size import MAX_BYTES, MAX_GROUPS, read_table
@@ -111,3 +114,18 @@ def test_text_that_is_no_utf8_is_refused() -> None:
 
     with pytest.raises(FileInvalid, match="UTF"):
         read_parquet(body(ds=wrong, y=pa.array([1.0])), 10, ReadOptions())
+
+
+def test_a_type_of_pandas_without_a_description_is_refused() -> None:
+    """Pandas reads it once its types are known to pyarrow, and does not understand it."""
+    pd.DataFrame({"ds": pd.period_range("2024", periods=2, freq="M")}).to_parquet(io.BytesIO())
+    about = {b"ARROW:extension:name": b"pandas.period", b"ARROW:extension:metadata": b"[1]"}
+    schema = pa.schema([pa.field("ds", pa.int64(), metadata=about)])
+    table = pa.table([[1, 2]], schema=schema)
+    pq.write_table(table, parquet := io.BytesIO())
+    with pa.ipc.new_stream(stream := io.BytesIO(), schema) as writer:
+        writer.write_table(table)
+
+    for read, sent in ((partial(read_parquet, options=ReadOptions()), parquet), (read_arrow, stream)):
+        with pytest.raises(FileInvalid):
+            read(sent.getvalue(), 10)

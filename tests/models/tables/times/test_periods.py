@@ -48,15 +48,29 @@ def test_periods_of_pandas_are_read_as_their_starts(frequency: str, first: str) 
 
 
 def test_a_missing_period_is_a_row_without_a_time() -> None:
-    """And a frequency that is not known is refused by name."""
+    """Others keep theirs."""
     buffer = io.BytesIO()
     pd.DataFrame({"ds": pd.PeriodIndex(["2024-01", None, "2024-03"], freq="M"), "y": [1.0, 2, 3]}).to_parquet(buffer)
 
     found = read_columns(read_sheet(buffer.getvalue()), ReadOptions())
 
     assert list(found.times.faults) == [1]
-    metadata = {b"ARROW:extension:name": b"pandas.period", b"ARROW:extension:metadata": b'{"freq": "lunar"}'}
-    schema = pa.schema([pa.field("ds", pa.int64(), metadata=metadata), pa.field("y", pa.float64())])
-    pq.write_table(pa.table([[1, 2], [1.0, 2.0]], schema=schema), other := io.BytesIO())
-    with pytest.raises(TableInvalid, match="periods of pandas of the frequency 'lunar' in column 'ds'"):
-        read_sheet(other.getvalue())
+
+
+@pytest.mark.parametrize("number", [1, 2**62, -(2**62), 8_030 * 12])
+@pytest.mark.parametrize("metadata", [b'{"freq": "lunar"}', b'{"freq": "M"}', b'{"freq": "B"}', b"[1]", b"x", None])
+def test_periods_that_are_no_dates_are_refused(metadata: bytes | None, number: int) -> None:
+    """Those of an unknown frequency, of a broken description (pandas reads it, too), and beyond the year 9999."""
+    pair = {} if metadata is None else {b"ARROW:extension:metadata": metadata}
+    about = {b"ARROW:extension:name": b"pandas.period", **pair}
+    schema = pa.schema([pa.field("ds", pa.int64(), metadata=about), pa.field("y", pa.float64())])
+    table = pa.table([[number, 2], [1.0, 2.0]], schema=schema)
+    is_date = (metadata, number) in {(b'{"freq": "M"}', 1), (b'{"freq": "B"}', 1), (b'{"freq": "B"}', 8_030 * 12)}
+
+    pq.write_table(table, buffer := io.BytesIO())
+
+    if is_date:
+        assert read_sheet(buffer.getvalue()).columns
+    else:
+        with pytest.raises(TableInvalid, match=r"periods of pandas of the frequency|not a Parquet file"):
+            read_sheet(buffer.getvalue())
