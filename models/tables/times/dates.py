@@ -29,6 +29,7 @@ from models.tables.times.date_order import (
 from models.tables.times.date_periods import read_periods, refuse_weeks
 from models.tables.times.misplaced import mend_octobers, refuse_moved_weeks
 from models.tables.times.months import in_english, refuse_doubtful_months
+from models.tables.times.ranges import split_ranges, starts_of_clocks
 
 READ_HINT = "If that is wrong, give --date-format."
 DEFAULT_STYLE = "YYYY-MM-DD"
@@ -38,7 +39,6 @@ _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _SEASON = re.compile(r"(\d{4})[/-](\d{2}|\d{4})")
 _FEWEST_SEASONS = 3
 """Years such as 2004/05 from which on they are not months: each ends in the year after it."""
-_RANGE = re.compile(" (?:-|\u2013|to|bis) ")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +167,8 @@ def _read_distinct(texts: Sequence[str], place: Place, date_format: str | None) 
         return Times(np.array([], dtype="M8[us]"), np.array([], dtype=np.int64), {})
     if date_format is not None:
         return _read_format(texts, place, date_format)
+    if (begins := starts_of_clocks(texts)) is not None:
+        return replace(_read_distinct(begins, place, None), findings=(_read_as_start(texts),))
     if (iso := _read_iso(texts)) is not None:
         refuse_swapped(texts, None, iso.walls, place)
         return iso
@@ -197,14 +199,17 @@ def _read_periods(texts: Sequence[str], place: Place) -> Times | None:
 
 def _read_ranges(texts: Sequence[str], place: Place) -> Times | None:
     """Return the starts of periods such as 01.01.2024 00:00 - 01.01.2024 01:00; None if a text is not a period."""
-    parts = [_RANGE.split(text) for text in texts]
-    if any(len(one) != 2 for one in parts):  # noqa: PLR2004 - start and end
+    parts = split_ranges(texts)
+    if parts is None:
         return None
-    starts, ends = (_read_distinct([one[side] for one in parts], place, None) for side in (0, 1))
+    starts, ends = (_read_distinct(one, place, None) for one in parts)
     if starts.faults or ends.faults or not (starts.walls <= ends.walls).all():
         return None
-    detail = f"{texts[0]!r} is a period; it is read as its start."
-    return replace(starts, findings=(Finding("DATES_NOT_ISO", detail, hint=READ_HINT),))
+    return replace(starts, findings=(_read_as_start(texts),))
+
+
+def _read_as_start(texts: Sequence[str]) -> Finding:
+    return Finding("DATES_NOT_ISO", f"{texts[0]!r} is a period; it is read as its start.", hint=READ_HINT)
 
 
 def _read_iso(texts: Sequence[str]) -> Times | None:

@@ -365,6 +365,7 @@ def test_each_series_has_its_era() -> None:
         ("tammi 2022", "'tammi' is not read as a month"),
         ("set 2022", "'set' is not read as a month"),
         ("2024-01-01T00:00+01:00[Europe/Berlin]", "name of the zone out"),
+        ("2024-01-01 00:00:00 America/New_York", "name of the zone out"),
         ("Mon Jan 01 2024 00:00:00 GMT+0100 (Central European Standard Time)", "name of the zone out"),
     ],
 )
