@@ -1,5 +1,6 @@
 """Centuries: years of two digits, where the order of the rows tells the century better than the year does."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,9 @@ Readings = Sequence[tuple[datetime, int | None] | None]
 
 FIRST_DOUBTFUL = 2040
 """Dates with years of two digits that all lie from here on may as well be a century older."""
+
+LEAST_SHORT_MONTHS = 3
+_SHORT_MONTH = re.compile(r"\d\d(?:0[1-9]|1[0-2])")
 
 HINT = "Write years with four digits."
 
@@ -50,6 +54,21 @@ def refuse_century(texts: Sequence[str], form: Form | None, found: Readings, pla
         at = int(max(np.flatnonzero(is_short & ~np.isnat(walls)), key=lambda one: walls[one]))
         year = int(walls[at].astype("M8[Y]").astype(int)) + 1970
         raise place.refuse(at, f"{texts[at]!r} may be of {year - 100} or {year}.", HINT)
+
+
+def refuse_short_months(texts: Sequence[str], place: Place) -> None:
+    """Refuse four digits that are years only with gaps of 88 years, but months without them: 2011, 2012, 2101, 2102.
+
+    Raises:
+        TableInvalid: If so: a year of two digits and a month.
+    """
+    if len(texts) < LEAST_SHORT_MONTHS or not all(_SHORT_MONTH.fullmatch(text) for text in texts):
+        return
+    years = {text[:2] for text in texts}
+    months = [12 * int(text[:2]) + int(text[2:]) for text in texts]
+    if len(years) > 1 and max(months) - min(months) < 2 * len(texts):
+        detail = f"{texts[0]!r} may be a year, or a month of a year of two digits."
+        raise place.refuse(0, detail, "Give --date-format %Y or --date-format %y%m.")
 
 
 def _walls(found: Readings) -> NDArray[np.datetime64]:

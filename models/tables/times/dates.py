@@ -14,7 +14,7 @@ from models.errors import Finding, TimestampInvalid
 from models.tables.cells import as_time_text
 from models.tables.faults import DATE_HINT, TIME, CellFault, Place
 from models.tables.sheet import Rows
-from models.tables.times.centuries import refuse_century, settle_century
+from models.tables.times.centuries import refuse_century, refuse_short_months, settle_century
 from models.tables.times.date_forms import DAY_FIRST, MONTH_FIRST, are_hours, count_of_time, fitting_forms, parse_all
 from models.tables.times.date_hints import advise_date
 from models.tables.times.date_order import (
@@ -301,6 +301,7 @@ def _read_form(texts: Sequence[str], place: Place) -> Times:
     """Return times in the form that fits the most texts."""
     refuse_half_read(texts, place)
     refuse_weeks(texts, place)
+    refuse_short_months(texts, place)
     refuse_doubtful_months(texts, place)
     written, (texts, mended) = texts, mend_octobers(in_english(texts), place)
     forms = fitting_forms(texts)

@@ -41,3 +41,15 @@ def test_rows_in_no_order_are_refused_if_the_century_is_in_doubt() -> None:
             read(doubtful)
     usual = months(1995, 2024)
     assert read(usual[1::2] + usual[::2])[0] == "1995-05"
+
+
+def test_four_digits_may_be_a_year_and_a_month() -> None:
+    """As years they had gaps of 88; years in a row, also around a century, and the format that is given settle it."""
+    short = [f"{year % 100:02d}{month:02d}" for year in (2020, 2021) for month in range(1, 13)]
+
+    with pytest.raises(TableInvalid, match=r"'2001' may be a year.*--date-format %Y or --date-format %y%m"):
+        read(short)
+    assert read(short, "%y%m")[12] == "2021-01"
+    assert read([str(year) for year in range(1898, 2025)])[3] == "1901-01"
+    assert read([str(year) for year in range(2001, 2013)])[0] == "2001-01"
+    assert read(["1905", "2005", "2105"])[1] == "2005-01"
