@@ -21,10 +21,10 @@ from models.errors import AlmanacError
 from service.api.admission_middleware import AdmissionMiddleware, JsonForecasts, is_plain_forecast
 from service.api.allowed_hosts import AllowedHosts
 from service.api.compression import CompressionMiddleware
-from service.api.late_routes import LateRoutes, LateRoutesMiddleware
 from service.api.middleware import MetricsMiddleware
 from service.api.rates import Rates
 from service.api.request_checks import RequestChecks
+from service.api.routes.late import LateRoutes, LateRoutesMiddleware
 from service.api.security import Guard, KeyCheck, KeyRing
 from service.api.state import Service
 from service.api.tracing import UNTRACED, Tracing

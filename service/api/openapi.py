@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse
 
-from service.api.described import REF
+from service.api.examples.described import REF
 from service.api.operations import complete
 from service.api.schemas.forecast import ForecastProblem
 from service.api.schemas.models import ChampionRequest, RollbackRequest

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from service import app
-from service.api.routers import ROUTERS
+from service.api.routes.all import ROUTERS
 from service.settings import Settings
 from tests.stand_in import stand_in
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.errors import TimestampInvalid
-from service.api.described import problems, success
 from service.api.examples import Responses, load
+from service.api.examples.described import problems, success
 from service.api.examples.forecast import FULL, GONE, KEY_RESPONSES
 from service.api.examples.observations import NOT_OBSERVED
 from service.errors import FieldInvalid

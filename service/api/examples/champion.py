@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.errors import PreviousMissing, PromotionRefused, RegistryError, RegistryUnreachable
-from service.api.described import problems, request_body, success
 from service.api.examples import Responses
+from service.api.examples.described import problems, request_body, success
 from service.api.examples.forecast import BODY_RESPONSES
 from service.errors import ChampionChanged, FieldInvalid, FieldMissing, ModelNotFound
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from models.errors import HorizonInvalid, ModelUnknown, SeriesInfinite
 from service import errors
-from service.api.described import problems, success
 from service.api.examples import Responses, load
+from service.api.examples.described import problems, success
 from service.api.examples.formats import OTHER_FORMATS
 from service.api.examples.health import LOADING, NOTHING
 from service.api.schemas.forecast import ForecastProblem

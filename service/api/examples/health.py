@@ -1,8 +1,8 @@
 """Examples of the service's health for /docs: why no forecast can be answered yet."""
 
 from service import errors
-from service.api.described import problems
 from service.api.examples import Responses
+from service.api.examples.described import problems
 from service.serving.unavailable import STARTER_HINT
 
 LOADING = errors.ModelLoading(

@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.jobs.errors import JobsUnreachable, ScheduleDuplicated, ScheduleInvalid
-from service.api.described import problems, request_body, success
 from service.api.examples import Responses, load
+from service.api.examples.described import problems, request_body, success
 from service.api.examples.forecast import BODY_RESPONSES, FULL, KEY_RESPONSES
 from service.api.schemas.jobs import AssessmentResponse
 from service.errors import FieldInvalid, JobEnded, KeyReused, ModelLoading

@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.errors import FrequencyNotInferred, SeriesNotNumeric, TimestampInvalid
-from service.api.described import REF, problems, success
 from service.api.examples import Responses, load
+from service.api.examples.described import REF, problems, success
 from service.api.examples.forecast import (
     BAD_HORIZON,
     BODY_RESPONSES,

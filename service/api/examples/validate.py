@@ -3,8 +3,8 @@
 from typing import Any
 
 from models.errors import TimestampsMismatched
-from service.api.described import REF, problems, success
 from service.api.examples import Responses
+from service.api.examples.described import REF, problems, success
 from service.api.examples.forecast import BODY_RESPONSES, FULL, NO_SUCH_MODEL, NO_SUCH_PATH, TOO_SLOW
 from service.api.examples.health import LOADING
 

@@ -1,1 +1,1 @@
-"""Routes: one module per path; service/api/routers.py lists them."""
+"""Routes: one module per path; all.py lists them."""

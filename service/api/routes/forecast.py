@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.api.admission_middleware import ADMITTED
 from service.api.content_types import JSON, choose_format, format_of
-from service.api.described import request_body
+from service.api.examples.described import request_body
 from service.api.examples.forecast import FORECAST_REQUESTS, FORECAST_RESPONSES
 from service.api.examples.formats import OTHER_FORMATS, describe_parameters
 from service.api.http import read_body

@@ -1,4 +1,4 @@
-"""Routers: the list of all in the order in which paths are matched."""
+"""All routes, in the order in which paths are matched."""
 
 from service.api.dialects import kserve, kserve_predict, mlflow, nixtla, open_inference, triton
 from service.api.routes import (

@@ -38,7 +38,7 @@ class LateRoutes:
         with self._lock:
             if self.are_complete:
                 return
-            from service.api.routers import ROUTERS
+            from service.api.routes.all import ROUTERS
 
             # `include_router` would build each of them again at the first request
             self._routes[:] = [route for router in ROUTERS for route in router.routes]
