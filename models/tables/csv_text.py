@@ -36,6 +36,7 @@ WIDTH_HINT = "Give a cell for each column, an empty one for a gap; quote a cell 
 LEAST_YEARS = 3
 """Years from which on they are names of columns, as in tables of statistical offices."""
 
+_FORMULA = r'^="([^"]*)"$'
 _YEAR = re.compile(r"(?:1[89]|20|21)\d\d")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})*(\.\d+)?$")
 _THREE_DIGITS = re.compile(r"\d{3}(\.\d+)?$")
@@ -81,9 +82,14 @@ def read_csv(
 def _read_header(text: str, separator: str) -> list[str]:
     """Return the cells of the first row that has some; none if it cannot be read."""
     try:
-        return next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row), [])
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        return _names(next((row for row in rows if row), []))
     except csv.Error:
         return []
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [re.sub(_FORMULA, r"\1", cell) for cell in header]
 
 
 def _guess_separator(text: str) -> str:
@@ -180,7 +186,8 @@ def _read_rows(text: str, separator: str, first: int, findings: tuple[Finding, .
         raise TableInvalid(
             "is empty.", hint="Give a file with a header and at least one row.", about="timestamp", missing=True
         )
-    (_, header), *below = found
+    (_, first_row), *below = found
+    header = _names(first_row)
     rows, cells = np.array([at for at, _ in below], dtype=np.int64) + first - 1, [row for _, row in below]
     width = len(header)
     if cells and all(len(row) == width + 1 and not row[-1].strip() for row in cells):
@@ -207,7 +214,7 @@ def _without_formula(column: Any) -> Any:  # noqa: ANN401 - pyarrow's
 
     if not pc.any(pc.starts_with(column, '="')).as_py():
         return column
-    return pc.replace_substring_regex(column, r'^="([^"]*)"$', r"\1")
+    return pc.replace_substring_regex(column, _FORMULA, r"\1")
 
 
 def _refuse_others(rows: Iterable[NumberedRow], separator: str, first: int) -> Iterator[NumberedRow]:

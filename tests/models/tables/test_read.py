@@ -705,8 +705,8 @@ def test_row_names_without_a_header_are_named_however_many_rows_there_are() -> N
 
 @pytest.mark.parametrize("cells", ["", "7,2024-01-31,5,5\n"])
 def test_a_cell_that_is_a_formula_of_text_is_its_text(cells: str) -> None:
-    """As exports write ids for Excel; other formulas stay as they are."""
-    rows = 'unique_id,ds,y\n="00123",2024-01-31,="1.5"\n"=""123""",2024-01-31,2\n=A1,2024-01-31,3\n'
+    """As exports write ids and names for Excel; other formulas stay as they are."""
+    rows = '="unique_id",ds,"=""y"""\n="00123",2024-01-31,="1.5"\n"=""123""",2024-01-31,2\n=A1,2024-01-31,3\n'
 
     found = read_columns(read_sheet((rows + cells).encode()), USUAL)
 
