@@ -172,7 +172,7 @@ def _bytes_of(values: NDArray[np.float64]) -> bytes:
 
 def _infer(table: Table, groups: Sequence[Rows]) -> Frequency:
     longest = max(groups, key=lambda group: len(group.ds))
-    if len(groups) >= LEAST_ALONE and len(longest.ds) == 1:
+    if table.layout == "long" and len(groups) >= LEAST_ALONE and len(longest.ds) == 1:
         raise FrequencyNotInferred(
             f"{table.path}: each of its {len(groups)} series has one row, since each row has another id.",
             hint=f"Give --id-column with the columns that tell series apart, or take the id out.{_EVENTS}",

@@ -155,6 +155,9 @@ def test_events_with_an_id_each_are_no_series(tmp_path: Path) -> None:
         FrequencyNotInferred, match=r"each of its 20 series has one row.*sum the events of each hour or day"
     ):
         read_series(path)
+    path.write_text("ds,a,b,c\n2024-01-01,1,2,3\n")
+    with pytest.raises(FrequencyNotInferred, match="1 timestamps; 3 are needed"):
+        read_series(path)
     path.write_text(
         "ds,y\n" + "".join(f"2024-01-{at + 1:02d}T0{at % 7}:{at * 7 % 60:02d}:0{at % 9},5\n" for at in range(20))
     )
