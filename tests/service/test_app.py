@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,18 @@ def test_the_first_request_waits_for_its_route(tmp_path: Path) -> None:
         answers = [client.get(path).status_code for path in ("/openapi.json", "/nowhere")]
 
     assert answers == [200, 404]
+
+
+def test_requests_that_wait_for_routes_leave_the_threads_in_which_a_model_is_loaded(tmp_path: Path) -> None:
+    """They are as many as they like, asyncio's threads a few."""
+    routes = app.create_app(Settings(home=tmp_path), supervise=False).late_routes
+    imported = threading.Event()
+    routes.complete = lambda: imported.wait(10)  # type: ignore[assignment, method-assign]
+
+    async def run() -> None:
+        waiting = [asyncio.create_task(routes.wait()) for _ in range(40)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(imported.set)
+        await asyncio.gather(*waiting)
+
+    asyncio.run(asyncio.wait_for(run(), 9))

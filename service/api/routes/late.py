@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +23,7 @@ class LateRoutes:
         """Add the first routes to an application's."""
         self._routes = routes
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "routes")
         self.are_complete = False
         routes.extend(health.router.routes)
 
@@ -31,7 +33,13 @@ class LateRoutes:
         deadline = loop.time() + WAIT_SECONDS
         while is_starting() and loop.time() < deadline:  # noqa: ASYNC110 (as for a probe)
             await asyncio.sleep(POLL_SECONDS)
-        await asyncio.to_thread(self.complete)
+        await self.wait()
+        self._thread.shutdown(wait=False)
+
+    async def wait(self) -> None:
+        """Return when all are there; requests that wait take no thread in which a model is loaded."""
+        if not self.are_complete:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self.complete)
 
     def complete(self) -> None:
         """Add the others, unless they are there."""
@@ -57,6 +65,6 @@ class LateRoutesMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when there is its route."""
-        if not self._routes.are_complete and scope["type"] == "http" and not scope["path"].startswith("/health/"):
-            await asyncio.to_thread(self._routes.complete)
+        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+            await self._routes.wait()
         await self._app(scope, receive, send)
