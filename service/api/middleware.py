@@ -46,6 +46,8 @@ class MetricsMiddleware:
         started = time.perf_counter()
         request_id = _request_id(scope)
         status, code = 0, None
+        if self._tracing is not None:
+            self._tracing.hide_keys()
 
         async def recording_send(message: Message) -> None:
             nonlocal status, code

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import unquote_plus
 
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry.trace import get_current_span
@@ -40,13 +41,18 @@ class Tracing:
         provider = tracer_provider(environment)
         return None if provider is None else cls(provider, KnownKeys(keys).digests)
 
+    def hide_keys(self) -> None:
+        """Hide keys in what the span of a request says of its URL and its host, as it begins: it may have no response."""
+        span, known = get_current_span(), self._known()
+        attributes: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+        texts = {name: text for name, text in attributes.items() if isinstance(text, str)}
+        span.set_attributes({name: _without_keys(text, known) for name, text in texts.items()})
+
     def annotate(self, scope: Scope) -> None:
-        """Add model, version and number of series to the span of the request, before it ends, and hide keys in its URL."""
+        """Add model, version and number of series to the span of the request, before it ends."""
         caller: Caller | None = scope.get(CALLER)
-        notes = {} if caller is None else {f"almanac.{name}": value for name, value in caller.notes().items()}
-        url = {"url.path": scope["path"], "url.query": scope["query_string"].decode("latin-1")}
-        shown = {name: hide_keys(text, self._known()) for name, text in url.items() if text}
-        get_current_span().set_attributes({**notes, **shown})
+        if caller is not None:
+            get_current_span().set_attributes({f"almanac.{name}": value for name, value in caller.notes().items()})
 
     def record(self, scope: Scope) -> str:
         """Record the stages of an answered request within its span; return the id of its trace."""
@@ -59,6 +65,14 @@ class Tracing:
     def close(self) -> None:
         """Export what waits."""
         self._provider.shutdown()
+
+
+def _without_keys(text: str, known: Collection[str]) -> str:
+    """Return a text without keys, decoded if one is percent-encoded."""
+    shown = hide_keys(text, known)
+    decoded = unquote_plus(shown)
+    hidden = hide_keys(decoded, known)
+    return shown if hidden == decoded else hidden
 
 
 def _stages(caller: Caller | None, now: float) -> list[tuple[str, float, float]]:

@@ -1,19 +1,24 @@
 """Traces: a span of each request with its stages, off unless an endpoint is set."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI, Request, Response
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
 from models.tracing.provider import ENDPOINTS
+from service.api.middleware import MetricsMiddleware
 from service.api.tracing import Tracing
 from service.logs import JsonLines
+from service.monitoring.metrics import Metrics
 from tests.service.home import ServiceHome
 
 REQUEST = {"series": [{"id": "a", "start": "2020-01", "frequency": "M", "values": [*range(24)]}], "horizon": 2}
@@ -83,11 +88,32 @@ def test_other_requests_have_one_span(client: TestClient, exporter: InMemorySpan
     """Nor does a request need a trace of its sender; no key of a client is in a span."""
     exporter.clear()
 
-    client.get("/models/alm_0123456789abcdef0123456789abcdef", params={"limit": "alm_0123456789abcdef0123456789abcdef"})
+    key = "0123456789abcdef0123456789abcdef"
+    client.get(f"/models/alm_{key}?limit=alm_{key}&a=alm%5F{key}&b=2")
 
     (span,) = exporter.get_finished_spans()
+    assert key not in span.to_json()
     assert span.name == "GET /models/{model}"
     assert span.parent is None
+
+
+def test_a_request_without_response_has_no_key_in_its_span(exporter: InMemorySpanExporter) -> None:
+    """As one that the service ends while it stops; so its host has none."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing = Tracing(provider)
+    application = FastAPI(telemetry=tracing.telemetry)
+    application.add_middleware(MetricsMiddleware, metrics=Metrics(), access_log=False, tracing=tracing)
+
+    async def end(_request: Request) -> Response:
+        raise asyncio.CancelledError
+
+    application.add_route("/{path}", end)
+
+    with pytest.raises(CancelledError), TestClient(application) as client:
+        client.get("/alm_0123456789abcdef0123456789abcdef", headers={"host": "alm_0123456789abcdef0123456789abcdef"})
+
+    (span,) = exporter.get_finished_spans()
     assert "alm_0" not in span.to_json()
 
 
