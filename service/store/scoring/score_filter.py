@@ -255,7 +255,7 @@ def start_of(day: int, unit: Unit) -> int:
     if unit == "day":
         return day
     month = int(np.datetime64(day, "D").astype("M8[M]").astype("M8[D]").astype(np.int64))
-    return month if unit == "month" else max(month, _monday(day))
+    return month if unit == "month" else max(month, monday_of(day))
 
 
 def end_of(day: int, unit: Unit) -> int:
@@ -263,7 +263,7 @@ def end_of(day: int, unit: Unit) -> int:
     if unit == "day":
         return day + 1
     month = start_of(start_of(day, "month") + LONGEST_MONTH, "month")
-    return month if unit == "month" else min(month, _monday(day) + 7)
+    return month if unit == "month" else min(month, monday_of(day) + 7)
 
 
 def _nearest(moment: int | None, day: int | None, unit: Unit, choose: Callable[[list[int]], int]) -> int | None:
@@ -276,7 +276,7 @@ def _nearest(moment: int | None, day: int | None, unit: Unit, choose: Callable[[
     return start if at - start * DAY < end * DAY - at else end
 
 
-def _monday(day: int) -> int:
+def monday_of(day: int) -> int:
     """Return the Monday of a day's week; day 0 is a Thursday."""
     return day - (day + 3) % 7
 

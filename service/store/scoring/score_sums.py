@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, Table, cast, func, selec
 
 from service.store.database import Database
 from service.store.scoring.rollups import DAY, SUMS, Period, ScoreSums, period_of, sums_of_scores
+from service.store.scoring.score_columns import read_columns
 from service.store.scoring.score_filter import LONG, DayRange, ScoreFilter, Unit, are_all_steps, count_series
 from service.store.tables import (
     forecasts,
@@ -71,9 +72,13 @@ def sum_scores_and_steps(
 ) -> tuple[Rows, Rows]:
     """Return what `sum_scores` returns for one key or more, and the sums by model, version and step.
 
-    What a time of day cuts off is read once for both if there is no key `series`, and else finds the first series sooner.
+    A day that begins at another time than midnight is read once for both, and so is what a time of day cuts off if there is
+    no key `series`.
     Arguments and errors are those of `sum_scores`.
     """
+    if "series" in by and where.days <= 1 and where.in_units("day") is None:
+        columns = read_columns(database, where)
+        return columns.sum_by(by, period, limit), columns.sum_by(STEPS, period)
     is_short = period != "day" or DayRange.of(where).number <= LONG
     finest: tuple[GroupKey, ...] = (*STEPS, "period") if is_short and "period" in by and "series" not in by else STEPS
     steps = _run(database, _plan(database, where, finest, period), has_keys=True, limit=None)
@@ -193,7 +198,7 @@ def _only(where: ScoreFilter, keys: Sequence[GroupKey], groups: Sequence[Key], n
     found, names = where, [str(name) for name in of["series"]]
     if len(names) <= min(MOST_NAMES, number // 2):
         found = replace(found, some_series=tuple(names), are_few=FEW_SERIES * len(names) <= number)
-    if len(of["model"]) == 1:
+    if len(of.get("model", ())) == 1:
         found = replace(found, model=str(of["model"][0]))
     if len(of.get("version", ())) == 1:
         found = replace(found, version=str(of["version"][0]))

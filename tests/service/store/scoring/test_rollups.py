@@ -1,6 +1,8 @@
 """Rollups: after any changes, the sums are those of all scores that count."""
 
-from typing import Any
+import itertools
+from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from service.store.forecasts import delete_forecasts
 from service.store.scoring.rollups import DAY, ROLLUPS, Period
 from service.store.scoring.score_due import score_due
 from service.store.scoring.score_filter import ScoreFilter
-from service.store.scoring.score_sums import STEPS, Rows, sum_scores, sum_scores_and_steps
+from service.store.scoring.score_sums import STEPS, GroupKey, Rows, sum_scores, sum_scores_and_steps
 from service.store.tables import forecasts, metadata, series
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 from tests.service.score_scans import scan_scores
@@ -27,20 +29,25 @@ FREQUENCIES = {
     "s3": ("D", "1968-12-28", None),
 }
 """Calendar of each series: daylight of another date, ends of months, a leap day, and days before 1970."""
-MOMENTS = [None, *(int(np.datetime64(one, "us").astype(int)) for one in ("2024-01-31T15:00", "2024-02-29T05:30"))]
+MOMENTS = [
+    None,
+    *(
+        int(np.datetime64(one, "us").astype(int))
+        for one in ("2024-01-31T15:00", "2024-02-01T03:07", "2024-02-29T05:30")
+    ),
+]
 DAYS = [None, *(int(np.datetime64(one, "D").astype(int)) for one in ("2024-01-31", "2024-02-03", "2024-03-01"))]
-QUERIES: list[tuple[list[Any], Period]] = [
-    (["model", "version"], "month"),
-    (["version", "step"], "month"),
-    (["series"], "month"),
-    (["series", "period"], "year"),
-    (["step", "series"], "day"),
-    (["model", "version", "step", "series", "period"], "day"),
-    (["model", "step", "series", "period"], "month"),
-    (["model", "series", "period"], "week"),
-    (["period"], "week"),
-    (["series", "period"], "day"),
-    ([], "month"),
+KEYS: tuple[GroupKey, ...] = get_args(GroupKey)
+QUERIES = [list(by) for number in range(len(KEYS) + 1) for by in itertools.combinations(KEYS, number)]
+
+PERIODS: tuple[Period, ...] = get_args(Period)
+SHORT_TIMES = [
+    ScoreFilter(since=int(np.datetime64(since, "us").astype(int)), until=int(np.datetime64(until, "us").astype(int)))
+    for since, until in [
+        ("2024-02-28T15:31:07", "2024-02-29T03:00"),
+        ("2024-02-28T12", "2024-02-29T12"),
+        ("2024-02-28T17", "2024-03-01T07"),
+    ]
 ]
 
 forecast = st.tuples(
@@ -136,25 +143,51 @@ def clear(database: Database) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     done=st.lists(changes, min_size=4, max_size=14),
-    asked=st.lists(st.tuples(wheres, st.sampled_from(QUERIES)), min_size=6, max_size=6),
+    asked=st.lists(st.tuples(wheres, st.sampled_from(QUERIES), st.sampled_from(PERIODS)), min_size=6, max_size=6),
 )
 def test_the_sums_equal_a_full_scan(
-    database: Database, done: list[Any], asked: list[tuple[ScoreFilter, tuple[list[Any], Period]]]
+    database: Database, done: list[Any], asked: list[tuple[ScoreFilter, list[GroupKey], Period]]
 ) -> None:
     """After scoring, revisions, deletions and erasures; for windows, versions, steps, series and periods."""
     clear(database)
     for number, what in enumerate(done):
         change(database, number, what)
 
-    for where, (by, period) in [(ScoreFilter(), QUERIES[0]), (ScoreFilter(), QUERIES[2]), *asked]:
+    asked = [(ScoreFilter(), ["model", "version"], "month"), (ScoreFilter(), ["series"], "month"), *asked]
+    for where, by, period in asked:
         expected = scan_scores(database, where, by, period)
         check(sum_scores(database, where, by, period), expected)
         for limit in (1, 3, 1_000):
             check(sum_scores(database, where, by, period, limit), expected[:limit])
-        if by:
-            found, steps = sum_scores_and_steps(database, where, by, period, 3)
-            check(found, expected[:3])
-            check(steps, scan_scores(database, where, STEPS))
+            if by:
+                found, steps = sum_scores_and_steps(database, where, by, period, limit)
+                check(found, expected[:limit])
+                check(steps, scan_scores(database, where, STEPS))
+
+
+@pytest.mark.parametrize(
+    "where", [*SHORT_TIMES, replace(SHORT_TIMES[0], steps=(2, 20), version="1"), ScoreFilter(since=0, until=1)]
+)
+def test_the_scores_of_a_short_time_equal_a_full_scan(database: Database, where: ScoreFilter) -> None:
+    """By all keys, in the order of their values; a part of a day, from noon to noon, more than a day, some steps, no scores."""
+    clear(database)
+    for number in range(4):
+        change(database, number, ("forecast", "s2", MODELS[number // 2], VERSIONS[number % 2], 2 * number, 48))
+    change(database, 4, ("forecast", "s1", "rain", "1", 0, 70))
+    for series_id in ("s1", "s2"):
+        observe(database, series_id, actuals_of(make(series_id, 0, 99)[0]))
+    while score_due(database, DAY, 2):
+        pass
+
+    of_steps = scan_scores(database, where, STEPS)
+    for by, period in itertools.product(QUERIES[1:], PERIODS):
+        if period == "month" or "period" in by:
+            expected = scan_scores(database, where, by, period)
+            for limit in (2, 1_000):
+                found, steps = sum_scores_and_steps(database, where, by, period, limit)
+                check(found, expected[:limit])
+                check(steps, of_steps)
+    assert bool(of_steps) == (where.since != 0)
 
 
 def test_a_migration_sums_the_scores_of_before(empty_url: str) -> None:

@@ -11,7 +11,7 @@ from service.store.database import Database
 from service.store.scoring.rollups import DAY, Period, ScoreSums
 from service.store.scoring.score_due import score_due
 from service.store.scoring.score_filter import ScoreFilter
-from service.store.scoring.score_sums import sum_scores
+from service.store.scoring.score_sums import sum_scores, sum_scores_and_steps
 from service.store.scoring.scored_forecasts import list_scored_forecasts
 from tests.service.forecast_log import actuals_of, log, make_forecast, make_history, observe
 from tests.service.score_scans import Sums, recount
@@ -143,6 +143,16 @@ def test_scores_of_a_time_are_read_by_place(database: Database) -> None:
         plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert plan[0].endswith("scores USING INTEGER PRIMARY KEY (rowid=?)")
     assert any("USING COVERING INDEX ix_scores_timestamp_step_day" in one for one in plan)
+
+
+def test_the_scores_of_a_short_time_are_read_once(filled: Database) -> None:
+    """For both answers, in one statement."""
+    statements: list[str] = []
+    event.listen(filled.engine, "before_cursor_execute", lambda *of: statements.append(of[2]))
+
+    sum_scores_and_steps(filled, ScoreFilter(since=DAY // 2, until=DAY), ["series"], limit=10)
+
+    assert sum(one.startswith("SELECT") for one in statements) == 1
 
 
 @pytest.mark.parametrize(
