@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.machine.allocator import keep_freed_memory
 from models.networks.build import NetworkOptions, build
 from models.networks.loss import layer_of, scaled_pinball
+from models.networks.lstm import LSTM
 from models.windows import Contexts
 
 Weights = list[NDArray[Any]]
@@ -61,6 +62,9 @@ class Learner:
         keep_freed_memory()
         self.recipe = recipe
         self.network = build(recipe.options, supervised_steps=recipe.options.supervised_steps)
+        for layer in self.network.layers:
+            if isinstance(layer, LSTM):
+                layer.for_xla = recipe.jit_compile
         self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=recipe.weight_decay)
         self.optimizer.build(self.network.trainable_variables)
         self.layers = sorted({layer_of(one) for one in self.network.trainable_variables})

@@ -9,7 +9,8 @@
 
 Source: Hochreiter & Schmidhuber (1997), Long short-term memory; forget gate: Gers, Schmidhuber & Cummins (2000).
 
-The layer is that of Keras with a hand-written gradient. With z_t = K x_t + R h_{t-1} + b and δ the gradient of the loss with respect to its index,
+The layer is that of Keras, computed by TensorFlow's BlockLSTM, one operation for all steps and one for their gradient. XLA
+cannot compile that; for it the gradient is written out here. With z_t = K x_t + R h_{t-1} + b and δ the gradient of the loss with respect to its index,
 
     δ_c = δ_h ⊙ o ⊙ (1 - tanh² c_t) + the part from t + 1
     δ_z = [δ_c c̃ i (1 - i), δ_c c_{t-1} f (1 - f), δ_c i (1 - c̃²), δ_h tanh(c_t) o (1 - o)]
@@ -32,7 +33,36 @@ from models.networks.recurrent import ChronoBias, stack
 
 
 @tf.custom_gradient
-def _through_time(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+def _fused(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Return the state after each step, (time, batch, units), of inputs (time, batch, channels); and its gradient.
+
+    The gradient that TensorFlow registers for BlockLSTMV2 is that of BlockLSTM, whose gates are in another order.
+    """
+    channels, units = kernel.shape[0], recurrent.shape[0]
+    zero, peephole = tf.zeros((tf.shape(x)[1], units)), tf.zeros(units)
+    given = {
+        "seq_len_max": tf.constant(x.shape[0], tf.int64),
+        "x": x,
+        "cs_prev": zero,
+        "h_prev": zero,
+        "w": tf.concat([kernel, recurrent], axis=0),
+        "wci": peephole,
+        "wcf": peephole,
+        "wco": peephole,
+        "b": bias,
+        "use_peephole": False,
+    }
+    made = tf.raw_ops.BlockLSTMV2(**given, cell_clip=0.0)
+
+    def gradient(upstream: Any) -> tuple[Any, Any, Any, Any]:
+        of = tf.raw_ops.BlockLSTMGradV2(**given, **made._asdict(), cs_grad=tf.zeros_like(made.cs), h_grad=upstream)
+        return of.x_grad, of.w_grad[:channels], of.w_grad[channels:], of.b_grad
+
+    return made.h, gradient
+
+
+@tf.custom_gradient
+def _written_out(x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
     """Return the state after each step, (time, batch, units), of inputs (time, batch, channels); and its gradient."""
     gates, cells, states = _forwards(x, kernel, recurrent, bias)
 
@@ -94,9 +124,17 @@ def _backwards(upstream: Any, gates: list[Any], cells: Any, recurrent: Any) -> A
 
 @keras.saving.register_keras_serializable(package="almanac")
 class LSTM(ManualGradient, keras.layers.LSTM):
-    """Keras's LSTM, computed faster."""
+    """Keras's LSTM, computed faster.
 
-    through_time = staticmethod(_through_time)
+    Attributes:
+        for_xla: Whether XLA can compile it: then it is slower where XLA does not.
+    """
+
+    for_xla = False
+
+    def through_time(self, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+        """Return the state after each step, (time, batch, units)."""
+        return (_written_out if self.for_xla else _fused)(x, kernel, recurrent, bias)
 
 
 def encode(channels: Any, *, units: int, layers: int, every_step: bool, **_others: Any) -> Any:
