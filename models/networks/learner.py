@@ -24,7 +24,7 @@ Weights = list[NDArray[Any]]
 Floats = NDArray[np.float64]
 
 FORWARD_BATCH = 256
-"""Windows in one compiled forward pass; the last pass is padded, so that it is not compiled again."""
+"""Windows in one compiled forward pass at the most; the last pass is padded, so that it is not compiled again."""
 
 PARTS, FEWEST_IN_PART = 2, 32
 """Parts of a batch, and fewest windows in each. Threads with a part each synchronize once a step; threads that share every
@@ -95,26 +95,24 @@ class Learner:
         if self._switch is not None:
             self._switch.assign(self.recipe.options.transform == "log")
 
-    def restart(self, seed: int) -> None:
-        """Reset weights, averages and optimizer to their initial values from the seed."""
+    def restart(self, seed: int, weights: Weights | None = None) -> None:
+        """Reset averages and optimizer, and the weights to given ones or those of the seed."""
         self.select()
         tf.config.experimental.enable_op_determinism()
-        if seed not in self._initial:  # a schedule begins many times, and building takes a second
-            random.seed(seed)  # of Keras's initializers; TensorFlow prepares its functions anew for a seed of its own
-            self._initial.clear()
-            self._initial[seed] = build(self.recipe.options).get_weights()
-        self.network.set_weights(self._initial[seed])
+        self.network.set_weights(self._weights_of(seed) if weights is None else weights)
         for one in self.optimizer.variables:
             one.assign(np.zeros(one.shape))
         for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
             mean.assign(one.value)
         self.steps = 0
 
-    def start_from(self, weights: Weights) -> None:
-        """Set the initial weights; call it after `restart`."""
-        self.network.set_weights(weights)
-        for mean, one in zip(self.averages, self.network.trainable_variables, strict=True):
-            mean.assign(one.value)
+    def _weights_of(self, seed: int) -> Weights:
+        """Return the initial weights of a seed, kept since a schedule begins many times, and building takes a second."""
+        if seed not in self._initial:
+            random.seed(seed)  # of Keras's initializers; TensorFlow prepares its functions anew for a seed of its own
+            self._initial.clear()
+            self._initial[seed] = build(self.recipe.options).get_weights()
+        return self._initial[seed]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return weights, averages and the optimizer's variables by name."""
@@ -160,9 +158,9 @@ class Learner:
         self.select()
         contexts = self.seen(contexts)
         count = len(contexts.context)
-        parts = []
-        for at in range(0, count, FORWARD_BATCH):
-            rows = np.minimum(np.arange(at, at + FORWARD_BATCH), count - 1)
+        parts, size = [], forward_batch(count)
+        for at in range(0, count, size):
+            rows = np.minimum(np.arange(at, at + size), count - 1)
             parts.append(self._forward({name: value[rows] for name, value in contexts.inputs().items()}).numpy())
         return np.concatenate(parts)[:count]
 
@@ -214,6 +212,11 @@ class Learner:
             return tf.add_n(losses), tf.sqrt(tf.stack(sums))
 
         return gradient, update
+
+
+def forward_batch(count: int) -> int:
+    """Return the windows in one forward pass over so many: a power of two, so that few passes are compiled."""
+    return min(FORWARD_BATCH, 1 << max(count - 1, 0).bit_length())
 
 
 def split_batch(size: int) -> list[slice]:

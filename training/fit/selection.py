@@ -95,9 +95,10 @@ def restart(learner: Learner, dataset: Dataset, seed: int) -> None:
 
 def begin(learner: Learner, dataset: Dataset, context: SelectionContext) -> None:
     """Set a learner back to the weights that trials begin with."""
-    restart(learner, dataset, context.seed)
-    if context.weights is not None:
-        learner.start_from(context.weights)
+    if context.weights is None:
+        restart(learner, dataset, context.seed)
+    else:
+        learner.restart(context.seed, context.weights)
 
 
 def select_fit(transformed: Sequence[NetworkOptions], context: SelectionContext) -> SelectedFit:

@@ -51,8 +51,7 @@ def train_starter(request: FitRequest) -> Candidate:
     began = time.perf_counter()
     starter = load_starter(request.training_set)
     learner = learner_for(recipe(starter.options, request.config))
-    learner.restart(request.seed)
-    learner.start_from(starter.weights)
+    learner.restart(request.seed, starter.weights)
     try:
         dataset = make_windows(request.training_set, starter.options, request.config)
     except DataInvalid as error:

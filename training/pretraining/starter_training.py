@@ -210,9 +210,7 @@ class StarterTraining:
         self, stage: Stage, learner: Learner, held_out: HeldOut, begun: Weights | None, before: Cost
     ) -> tuple[Weights, Cost]:
         """Return the averaged weights at the end of a stage that begins with some weights, or with the seed's."""
-        learner.restart(self.request.seed)
-        if begun is not None:
-            learner.start_from(begun)
+        learner.restart(self.request.seed, begun)
         checkpoint = self.request.unfinished / f"{stage.name}.npz"
         earlier = restore(learner, checkpoint)
         if learner.steps:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from models.networks.build import NetworkOptions, build
-from models.networks.learner import Learner, Recipe, learner_for, split_batch
+from models.networks.learner import Learner, Recipe, forward_batch, learner_for, split_batch
 from models.networks.loss import scaled_pinball
 from models.windows import Contexts
 
@@ -116,15 +116,29 @@ def test_averaged_weights_are_only_lent() -> None:
         assert_array_equal(one, other)
 
 
-def test_forecasts_are_those_of_the_network() -> None:
+@pytest.mark.parametrize("count", [1, 5, 300])
+def test_forecasts_are_those_of_the_network(count: int) -> None:
     """From the newest step, in the series' units, however many windows there are."""
     learner = make_learner()
-    contexts, _ = make_windows(300)
+    contexts, _ = make_windows(count)
 
     found = learner.predict(contexts)
 
     expected = np.asarray(learner.network([contexts.context, contexts.phase])["quantiles"])[:, -1]
     assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_few_windows_are_not_forecast_as_many() -> None:
+    """A pass is hardly larger than what is asked."""
+    assert [forward_batch(count) for count in (1, 2, 24, 64, 65, 256, 257, 5000)] == [1, 2, 32, 64, 128, 256, 256, 256]
+
+
+def test_an_lstm_is_written_out_for_xla_alone() -> None:
+    """Without XLA it is one operation, which XLA could not compile."""
+    options = replace(OPTIONS, architecture="lstm")
+    layers = [Learner(Recipe(options, 1.0, 0.0, one)).network.get_layer("recurrent_1").for_xla for one in (True, False)]
+
+    assert layers == [True, False]
 
 
 def test_a_recipe_is_made_once() -> None:
@@ -204,12 +218,13 @@ def test_the_served_weights_are_those_of_a_network_built_alike() -> None:
         assert_array_equal(one, other)
 
 
-def test_a_training_may_begin_from_given_weights() -> None:
-    """Then the running average, too, knows nothing of the seed's weights."""
-    learner = make_learner()
+def test_a_training_may_begin_from_given_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the running average, too, knows nothing of the seed's weights, for which no network is built."""
+    learner = Learner(Recipe(OPTIONS, 1.0, 0.0))
     given = [one + 0.5 for one in learner.network.get_weights()]
+    monkeypatch.setattr("models.networks.learner.build", None)
 
-    learner.start_from(given)
+    learner.restart(0, given)
 
     for found, averaged, wanted in zip(learner.network.get_weights(), learner.averaged_weights(), given, strict=True):
         assert_array_equal(found, wanted)
