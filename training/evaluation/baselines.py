@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from models.baselines import BASELINES as PLAIN
@@ -26,12 +27,14 @@ class BaselineRequest:
         series: Number of series to which AutoETS and AutoTheta are fitted; None takes as many as `classical.BUDGET` allows.
         seed: Seed of the sample.
         origins: Number of origins that share the budget.
+        pool: Processes of `classical.worker_processes` that fit AutoETS and AutoTheta; None starts some and ends them.
     """
 
     names: tuple[str, ...] = BASELINES
     series: int | None = None
     seed: int = 0
     origins: int = 1
+    pool: Executor | None = None
 
 
 def backtest_baselines(split: Split, request: BaselineRequest, progress: Progress) -> dict[str, BaselineResult]:
@@ -65,6 +68,7 @@ def _classical(
             levels=LEVELS,
             on_done=on_done,
             deadline=classical.DEADLINE_SECONDS / request.origins if request.series is None else float("inf"),
+            pool=request.pool,
         )
     if not fits.indices:
         progress.report(f"  {label}: the processes that fit them were killed, so there are no results.", "red")

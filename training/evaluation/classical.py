@@ -225,6 +225,19 @@ def worker_processes(count: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def ready_processes(count: int) -> Iterator[Executor]:
+    """Yield processes of `worker_processes` that import statsforecast, which takes seconds, before there is work."""
+    with worker_processes(count) as pool:
+        for _ in range(count):
+            pool.submit(_import)
+        yield pool
+
+
+def _import() -> None:
+    from statsforecast import models  # noqa: F401 - for the fits that follow
+
+
 def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -2,7 +2,9 @@
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from models import artifact
@@ -10,6 +12,7 @@ from models.errors import AlmanacError, LossNotFinite, RegistryError, TrainingEr
 from training.config.training import AUTO, ENSEMBLE, WARM_START, Contender, TrainConfig
 from training.data.holdout import Split
 from training.evaluation.baselines import BaselineRequest
+from training.evaluation.classical import CLASSICAL, ready_processes
 from training.evaluation.comparison import Comparison, Failure, Result, describe_failures
 from training.evaluation.rolling_origins import baselines_over, score_over
 from training.evaluation.scores import measure_latency
@@ -111,8 +114,20 @@ def fit_candidate(
     return FittedCandidate(name, log.run_id, candidate)
 
 
-def score_candidates(task: TrainingTask, fitted: Sequence[FittedCandidate], runtime: Runtime) -> Comparison:
-    """Score candidates and baselines at every origin.
+@contextmanager
+def baseline_processes(task: TrainingTask) -> Iterator[Executor | None]:
+    """Yield processes that get ready for a task's baselines while candidates are fitted; None if it has none that need them."""
+    if CLASSICAL.keys().isdisjoint(task.config.baselines):
+        yield None
+        return
+    with ready_processes(min(os.cpu_count() or 1, len(task.splits[0].scored))) as pool:
+        yield pool
+
+
+def score_candidates(
+    task: TrainingTask, fitted: Sequence[FittedCandidate], runtime: Runtime, pool: Executor | None = None
+) -> Comparison:
+    """Score candidates and baselines, which a pool of `baseline_processes` may fit, at every origin.
 
     Raises:
         TrainingError: If every candidate failed, or the picked one did.
@@ -123,7 +138,7 @@ def score_candidates(task: TrainingTask, fitted: Sequence[FittedCandidate], runt
     config = task.config
     comparison = Comparison(results, {}, failures, config.pick)
     _ = comparison.winner  # raises before the baselines are fitted
-    wanted = BaselineRequest(config.baselines, config.baseline_series, config.seed)
+    wanted = BaselineRequest(config.baselines, config.baseline_series, config.seed, pool=pool)
     baselines = baselines_over(task.splits, wanted, runtime.progress)
     return Comparison(results, baselines, failures, config.pick)
 

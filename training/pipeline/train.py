@@ -9,7 +9,7 @@ from training.config.training import ENSEMBLE, TrainConfig
 from training.data.holdout import describe_split
 from training.evaluation.comparison import Comparison
 from training.evaluation.promotion import PromotionDecision
-from training.pipeline.candidates import fit_candidates, score_candidates
+from training.pipeline.candidates import baseline_processes, fit_candidates, score_candidates
 from training.pipeline.champion import find_champion
 from training.pipeline.compare import ComparisonOutcome, decide
 from training.pipeline.plan import ComparisonPlan, plan_comparison, read_data
@@ -100,8 +100,9 @@ def train(config: TrainConfig, registry: Registry, runtime: Runtime, parent: Par
     with runs.tracked_run(registry, experiment, title, parent=above) as run_id:
         task, open_run = plan.task, children_of(registry, experiment, run_id)
         log_start(registry, run_id, task, runtime)
-        fitted = fit_candidates(plan.candidates, task, runtime, open_run)
-        comparison = score_candidates(task, fitted, runtime)
+        with baseline_processes(task) as pool:
+            fitted = fit_candidates(plan.candidates, task, runtime, open_run)
+            comparison = score_candidates(task, fitted, runtime, pool)
         log_comparison(registry, fitted, comparison, task, runtime, open_run)
         compared = decide(comparison, task, found, plan.champion_state, plan.notes)
         winner = compared.winner

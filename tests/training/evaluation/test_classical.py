@@ -154,6 +154,20 @@ def test_killed_processes_do_not_end_the_comparison(monkeypatch: pytest.MonkeyPa
     assert fit([make_series()]).indices == ()
 
 
+def test_ready_processes_import_statsforecast_before_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them, while the caller does something else."""
+    given: list[object] = []
+
+    class Recorder(Executor):
+        def submit(self, *work: object, **_more: object) -> Any:  # noqa: ANN401 - a future of anything
+            given.extend(work)
+
+    monkeypatch.setattr(classical, "worker_processes", lambda _count: nullcontext(Recorder()))
+
+    with classical.ready_processes(2):
+        assert given == [classical._import] * 2
+
+
 def test_worker_processes_ignore_ctrl_c() -> None:
     """A terminal sends the interrupt to all processes of the group; the parent ends its workers."""
     before = signal.getsignal(signal.SIGINT)

@@ -1,3 +1,6 @@
+import os
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
@@ -51,6 +54,7 @@ class Trained:
     outcome: Outcome
     seen: list[TrainingSet]
     said: str
+    started: list[int]
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +65,16 @@ def trained_once(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
     registry, terminal, seen = copy_registry(empty_store, folder / "home"), StringIO(), list[TrainingSet]()
     fit = make_fit(seen=seen)
     runtime = Runtime(Progress(Console(file=terminal, width=200)), fit, folder / "scratch", combine=combine_graphs)
+    started = list[int]()
+
+    def start(count: int) -> AbstractContextManager[Executor]:
+        started.append(count)
+        return in_this_process(count)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classical, "worker_processes", in_this_process)
+        patch.setattr(classical, "worker_processes", start)
         outcome = train(make_config(data, baselines=BASELINES, unit="mm"), registry, runtime)
-    return Trained(registry, outcome, seen, terminal.getvalue())
+    return Trained(registry, outcome, seen, terminal.getvalue(), started)
 
 
 @pytest.fixture
@@ -78,6 +88,11 @@ def test_no_candidate_sees_the_held_out_points(trained: Trained) -> None:
     lengths = [{len(one) for one in training_set.series} for training_set in trained.seen]
 
     assert lengths == [{96 - 24}, {96 - 24}, {96}]
+
+
+def test_the_processes_of_the_baselines_are_started_once(trained: Trained) -> None:
+    """For both origins, and no more of them than series."""
+    assert trained.started == [min(os.cpu_count() or 1, 3)]
 
 
 def test_the_winner_on_validation_is_registered_whatever_the_backtest_says(
