@@ -69,4 +69,4 @@ def test_every_frequency_is_forecast_without_slow_libraries(tmp_path: Path) -> N
             low <= middle <= high
             for low, middle, high in zip(bounds["lower"], one["median"], bounds["upper"], strict=True)
         )
-    assert "LOADED []" in server.log()
+    assert "LOADED []" in server.log(), server.log()

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,8 +21,7 @@ class LateRoutes:
     def __init__(self, routes: list[BaseRoute]) -> None:
         """Add the first routes to an application's."""
         self._routes = routes
-        self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, "routes")
+        self._lock, self._turn = threading.Lock(), asyncio.Lock()
         self.are_complete = False
         routes.extend(health.router.routes)
 
@@ -34,12 +32,12 @@ class LateRoutes:
         while is_starting() and loop.time() < deadline:  # noqa: ASYNC110 (as for a probe)
             await asyncio.sleep(POLL_SECONDS)
         await self.wait()
-        self._thread.shutdown(wait=False)
 
     async def wait(self) -> None:
-        """Return when all are there; requests that wait take no thread in which a model is loaded."""
+        """Return when all are there; of those that wait, one takes a thread: a model is loaded in the others."""
         if not self.are_complete:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self.complete)
+            async with self._turn:
+                await asyncio.to_thread(self.complete)
 
     def complete(self) -> None:
         """Add the others, unless they are there."""
