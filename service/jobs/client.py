@@ -15,7 +15,7 @@ from models.errors import AlmanacError
 from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
-from models.machine.sqlite_file import SqliteFile, create_private
+from models.machine.sqlite_file import SqliteFile, create_private, enter_wal
 from service.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class JobsClient:
             raise JobsUnreachable(f"{path} cannot be created: {error}.", hint="Check ALMANAC_JOBS_URL.") from error
         create_private(path)
         with closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA journal_mode = WAL")
+            enter_wal(database, CONNECT_SECONDS)
 
 
 def create_schedule(client: Client, **fields: Any) -> bool:  # noqa: ANN401 (the arguments of DBOSClient.create_schedule)

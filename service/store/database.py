@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from models.jobs.database import SQLITE
-from models.machine.sqlite_file import SqliteFile, create_private
+from models.machine.sqlite_file import SqliteFile, create_private, enter_wal
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA, service_state, write_checks
 from service.store.upsert import insert_into
@@ -198,7 +198,8 @@ def _sqlite(address: URL, file: DatabaseFile | None) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 (sqlite3's own)
         connection.isolation_level = None  # so that the driver does not begin or commit by itself
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        enter_wal(connection, BUSY_SECONDS)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -37,8 +37,10 @@ metadata = MetaData(schema=SCHEMA)
 
 IS_DUE = text("due")
 IS_DISPUTED = text("NOT is_evidence")
-# Their indexes have these conditions on PostgreSQL, too, by the migrations: to name its options here imports its dialect.
-"""Conditions of partial indexes, also for queries: SQLite uses such an index only for a condition that is written alike."""
+"""Conditions of partial indexes, also for queries: SQLite uses such an index only for a condition that is written alike.
+
+On PostgreSQL the migrations give them to the indexes: to name its options here imports its dialect.
+"""
 
 series = Table(
     "series",

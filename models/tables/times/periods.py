@@ -54,7 +54,7 @@ def starts_of(column: Any, frequency: str, name: str) -> Any:  # noqa: ANN401 - 
     """Return periods of pandas as the timestamps at which they begin, an array of pyarrow.
 
     Raises:
-        TableInvalid: If the frequency is of another kind.
+        TableInvalid: If the frequency is of another kind, or a period is not in the years 1 to 9999.
     """
     import pyarrow as pa
 
