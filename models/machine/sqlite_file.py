@@ -1,15 +1,11 @@
 """SqliteFile: the file of an open database, and whether it was removed, replaced or overwritten."""
 
 import os
-import sqlite3
-import time
 from contextlib import suppress
 from pathlib import Path
 
 SECTOR = 512
 """Unit of the size of SQLite's files, in bytes."""
-POLL_SECONDS = 0.01
-"""Between two attempts where SQLite itself does not wait."""
 
 
 def create_private(path: Path) -> None:
@@ -19,26 +15,6 @@ def create_private(path: Path) -> None:
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def enter_wal(connection: sqlite3.Connection, seconds: float) -> None:
-    """Enter WAL mode, in which readers and writers do not wait for one another.
-
-    While another connection writes or enters it, SQLite fails at once, whatever its timeout; so this waits.
-
-    Raises:
-        sqlite3.OperationalError: If the database is still locked after `seconds`, or cannot be opened.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
 
 
 class SqliteFile:

@@ -15,8 +15,9 @@ from models.errors import AlmanacError
 from models.jobs import names
 from models.jobs.database import sqlite_file
 from models.jobs.errors import JobsUnreachable
-from models.machine.sqlite_file import SqliteFile, create_private, enter_wal
+from models.machine.sqlite_file import SqliteFile, create_private
 from service.thread_pool import ThreadPool
+from service.wal import enter_wal
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowSchedule, WorkflowStatus

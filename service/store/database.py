@@ -14,10 +14,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from models.jobs.database import SQLITE
-from models.machine.sqlite_file import SqliteFile, create_private, enter_wal
+from models.machine.sqlite_file import SqliteFile, create_private
 from service.errors import DatabaseUnreachable, DatabaseUnusable
 from service.store.tables import HEAD, SCHEMA, service_state, write_checks
 from service.store.upsert import insert_into
+from service.wal import enter_wal
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 30
